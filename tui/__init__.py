@@ -1,0 +1,1 @@
+"""Fine-tune language models with Unsloth from a terminal."""

@@ -1,0 +1,149 @@
+"""What a model folder holds, read from its small files and the headers of its weights alone."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+MAX_HEADER_BYTES = 100 << 20
+
+
+class ModelError(Exception):
+    """A model that cannot be used, in one sentence that names its folder."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a model before it is loaded."""
+
+    name: str
+    """The folder, or the name on the hub."""
+    architecture: str
+    layers: int | None
+    hidden_size: int | None
+    vocabulary: int | None
+    context_length: int | None
+    """Tokens."""
+    parameters: int | None
+    size_bytes: int | None
+    """Of the weights on disk."""
+    has_chat_template: bool
+    adapter_of: str = ""
+    """The base model, when this is an adapter."""
+
+
+def is_path(name: str) -> bool:
+    """Whether a model name means a folder rather than a name on the hub."""
+    return name.startswith(("/", "./", "../", "~")) or Path(name).expanduser().is_dir() or name.count("/") > 1
+
+
+def read_model(name: str) -> ModelCard:
+    """What the folder holds. Raises ModelError when it is not there or is no model."""
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        raise ModelError(f"there is no folder {name}")
+    if (folder / "adapter_config.json").is_file():
+        return _adapter(name, folder)
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{name} is no model: it has no config.json")
+    config = read_json(folder / "config.json")
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights and not list(folder.glob("pytorch_model*.bin")):
+        raise ModelError(f"{name} is no model: it has no weights (*.safetensors)")
+    return card_from_config(
+        name,
+        config,
+        parameters=sum(parameters_in(path) for path in weights) or None,
+        size_bytes=sum(path.stat().st_size for path in weights) or None,
+        has_chat_template=_has_template(folder),
+    )
+
+
+def card_from_config(
+    name: str, config: dict[str, Any], *, parameters: int | None, size_bytes: int | None, has_chat_template: bool
+) -> ModelCard:
+    """A card from the contents of ``config.json``; a multimodal model keeps its numbers under ``text_config``."""
+    inner = config.get("text_config")
+    text = inner if isinstance(inner, dict) else config
+    architectures = config.get("architectures")
+    return ModelCard(
+        name=name,
+        architecture=str(architectures[0]) if isinstance(architectures, list) and architectures else "unknown",
+        layers=_whole(text.get("num_hidden_layers")),
+        hidden_size=_whole(text.get("hidden_size")),
+        vocabulary=_whole(text.get("vocab_size")),
+        context_length=_whole(text.get("max_position_embeddings")),
+        parameters=parameters,
+        size_bytes=size_bytes,
+        has_chat_template=has_chat_template,
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A small JSON object. Raises ModelError naming the file."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from None
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} does not hold an object")
+    return value
+
+
+def parameters_in(path: Path) -> int:
+    """How many numbers a safetensors file holds, from its header. Raises ModelError when it is damaged.
+
+    The format: eight bytes of header length, little-endian, then a JSON object from tensor name to dtype and shape.
+    4-bit tensors hold two numbers a byte.
+    """
+    try:
+        with path.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            if length > MAX_HEADER_BYTES:
+                raise ValueError("its header is too long")
+            header = json.loads(stream.read(length))
+        return sum(
+            prod(tensor["shape"]) * (2 if tensor["dtype"] == "U8" else 1)
+            for key, tensor in header.items()
+            if key != "__metadata__" and not _is_quantisation_detail(key)
+        )
+    except (OSError, ValueError, struct.error, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(f"{path} is damaged: {error}") from None
+
+
+def _is_quantisation_detail(key: str) -> bool:
+    return any(word in key for word in (".absmax", ".quant_map", ".quant_state", ".nested_"))
+
+
+def _adapter(name: str, folder: Path) -> ModelCard:
+    base = str(read_json(folder / "adapter_config.json").get("base_model_name_or_path") or "")
+    weights = folder / "adapter_model.safetensors"
+    if not weights.is_file():
+        raise ModelError(f"{name} is no adapter: it has no adapter_model.safetensors")
+    return ModelCard(
+        name=name,
+        architecture="LoRA adapter",
+        layers=None,
+        hidden_size=None,
+        vocabulary=None,
+        context_length=None,
+        parameters=parameters_in(weights),
+        size_bytes=weights.stat().st_size,
+        has_chat_template=_has_template(folder),
+        adapter_of=base,
+    )
+
+
+def _has_template(folder: Path) -> bool:
+    if (folder / "chat_template.jinja").is_file():
+        return True
+    path = folder / "tokenizer_config.json"
+    return path.is_file() and bool(read_json(path).get("chat_template"))
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) else None

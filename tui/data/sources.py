@@ -1,0 +1,145 @@
+"""Rows of a local file, one by one, with the number of the line or row in every complaint."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt")
+_FIELD_LIMIT = 64 << 20
+
+
+class DataError(Exception):
+    """Data that cannot be used, in one sentence that names the file and the row."""
+
+
+def read_rows(source: str, limit: int | None = None) -> list[Row]:
+    """The first `limit` rows of a file, or all of them. Raises DataError."""
+    return list(islice(iterate_rows(source), limit))
+
+
+def iterate_rows(source: str) -> Iterator[Row]:
+    """Every row of a file as a dict from column to value. Raises DataError, at the row where it goes wrong."""
+    path = Path(source).expanduser()
+    _require_file(path)
+    readers = {
+        ".jsonl": _jsonl,
+        ".ndjson": _jsonl,
+        ".json": _json,
+        ".csv": _csv,
+        ".tsv": _csv,
+        ".parquet": _parquet,
+        ".txt": _text,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(f"{path}: files of this kind cannot be read; known are {', '.join(SUFFIXES)}")
+    found = False
+    try:
+        for row in reader(path):
+            found = True
+            yield row
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text: byte {error.start} cannot be read") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    if not found:
+        raise DataError(f"{path} is empty: there is not a single row in it")
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; choose a file in it")
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+
+
+def _jsonl(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8-sig") as stream:
+        for number, line in enumerate(stream, 1):
+            if line.strip():
+                yield _object(_parsed(line, f"{path}, line {number}"), f"{path}, line {number}")
+
+
+def _json(path: Path) -> Iterator[Row]:
+    text = path.read_text(encoding="utf-8-sig")
+    if not text.strip():
+        return
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if "\n" in text.strip() and text.lstrip().startswith("{"):
+            yield from _jsonl(path)  # JSON lines under the name .json
+            return
+        raise DataError(f"{path} is not JSON: {_json_words(error)}") from None
+    if isinstance(value, dict):
+        lists = [inner for inner in value.values() if isinstance(inner, list)]
+        value = lists[0] if len(lists) == 1 and len(value) <= 3 else [value]
+    if not isinstance(value, list):
+        raise DataError(f"{path} holds {type(value).__name__}, not a list of objects")
+    for number, item in enumerate(value, 1):
+        yield _object(item, f"{path}, row {number}")
+
+
+def _csv(path: Path) -> Iterator[Row]:
+    csv.field_size_limit(_FIELD_LIMIT)
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        rows = csv.DictReader(stream, delimiter=delimiter)
+        try:
+            for row in rows:
+                if None in row:
+                    raise DataError(f"{path}, line {rows.line_num}: more values than columns")
+                yield {column: value or "" for column, value in row.items()}
+        except csv.Error as error:
+            raise DataError(f"{path}, line {rows.line_num}: {error}") from None
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+
+
+
+    try:
+        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(1000):
+            yield from batch.to_pylist()
+    except pyarrow.ArrowException as error:
+        raise DataError(f"{path} is not a Parquet file: {error}") from None
+
+
+def _text(path: Path) -> Iterator[Row]:
+    """Paragraphs: blocks of lines between empty ones."""
+    block: list[str] = []
+    with path.open(encoding="utf-8-sig") as stream:
+        for line in stream:
+            if line.strip():
+                block.append(line.rstrip("\n"))
+            elif block:
+                yield {"text": "\n".join(block)}
+                block = []
+    if block:
+        yield {"text": "\n".join(block)}
+
+
+def _parsed(line: str, place: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{place} is not JSON: {_json_words(error)}") from None
+
+
+def _json_words(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at line {error.lineno}, column {error.colno}"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _object(value: Any, place: str) -> Row:
+    if not isinstance(value, dict):
+        raise DataError(f"{place} holds {type(value).__name__}, not an object with columns")
+    return value

@@ -1,0 +1,1 @@
+"""The process in which Unsloth is loaded, one for each run folder."""

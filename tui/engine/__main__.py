@@ -1,0 +1,36 @@
+"""``python -m tui.engine FOLDER``: work in one folder, and leave a reason behind however it ends."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from tui.engine.serve import serve
+from tui.engine.supervise import fork_worker
+from tui.run.folder import RunFolder, home
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tui.engine")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--owner", type=int, help="end when the process with this number ends")
+    given = parser.parse_args()
+    folder = RunFolder(given.folder.absolute())
+    os.umask(0o077)
+    _set_environment()
+    if "RANK" not in os.environ:  # torchrun already watches over its own processes
+        fork_worker(folder)
+    sys.exit(serve(folder, given.owner))
+
+
+def _set_environment() -> None:
+    """What must be known before Unsloth is imported: no call home, no files in the working directory."""
+    os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
+    os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(home() / "cache" / "compiled"))
+    os.environ.setdefault("UNSLOTH_DECODE_CUDA_GRAPHS", "1")  # five times the tokens a second in chat, the same tokens
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else every fork of a tokenising process warns
+
+
+main()

@@ -1,0 +1,58 @@
+"""What the engine's main thread tells its worker thread."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import Literal
+
+from tui.run.commands import Chat, Preview, Stop
+
+Stage = Literal["preparing", "training", "idle", "leaving"]
+Job = Chat | Preview
+
+
+class Control:
+    """Shared by the two threads of an engine; every method may be called from either."""
+
+    def __init__(self) -> None:
+        self.stop: Stop | None = None
+        self.released = threading.Event()
+        self.cancelled: set[str] = set()
+        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._stage: Stage = "preparing"
+        self._lock = threading.Lock()
+
+    @property
+    def stage(self) -> Stage:
+        return self._stage
+
+    def enter(self, stage: Stage) -> None:
+        """Say what the worker does now. Never returns once the engine is leaving."""
+        with self._lock:
+            if self._stage != "leaving":
+                self._stage = stage
+                return
+        threading.Event().wait()
+
+    def leave(self, stage: Stage) -> bool:
+        """Claim the end of the process if the worker is in that stage; afterwards it enters no other."""
+        with self._lock:
+            if self._stage != stage:
+                return False
+            self._stage = "leaving"
+            return True
+
+    def add(self, job: Job) -> None:
+        self._jobs.put(job)
+
+    def next_job(self, within_s: float) -> Job | None:
+        """The next job, or None once `within_s` seconds have passed or the engine is released."""
+        end = time.monotonic() + within_s
+        while not self.released.is_set() and time.monotonic() < end:
+            try:
+                return self._jobs.get(timeout=0.1)
+            except queue.Empty:
+                continue
+        return None

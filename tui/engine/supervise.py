@@ -1,0 +1,43 @@
+"""A parent that does nothing but wait for the engine, to write down why it died when it cannot say so itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from tui.machine.host import oom_kills
+from tui.run import events
+from tui.run.folder import RunFolder
+from tui.run.lines import append_line
+from tui.run.process import last_words
+from tui.run.state import fold_all
+from tui.run.watcher import read_events
+
+
+def fork_worker(folder: RunFolder) -> None:
+    """Return in a child process; the parent waits for it and never returns. Call before any thread exists."""
+    kills_before = oom_kills()
+    child = os.fork()
+    if child == 0:
+        return
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code != 0 and not fold_all(read_events(folder)).ended:
+        append_line(folder.events, events.to_line(_explain(folder, code, oom_kills() > kills_before)))
+    sys.exit(max(0, code) or int(code != 0))
+
+
+def _explain(folder: RunFolder, code: int, out_of_memory: bool) -> events.Failed:
+    if code >= 0:
+        text = f"the engine ended with exit code {code}; it printed last: {last_words(folder)}"
+        return events.Failed(code="killed", text=text, advice=f"the whole log is {folder.log}")
+    name = signal.Signals(-code).name
+    if out_of_memory:
+        text = f"the kernel killed the engine ({name}) because the memory of the box ran out"
+        return events.Failed(code="killed", text=text, advice="choose a smaller model, 4-bit, or a smaller batch")
+    text = f"the engine was killed by signal {-code} ({name})"
+    return events.Failed(code="killed", text=text, advice="somebody, a scheduler or the system ended it; start it again")

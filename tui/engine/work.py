@@ -1,0 +1,201 @@
+"""The engine's worker thread: the phases of a run from first to last, then whatever is asked of the result."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui.engine import failures
+from tui.engine.control import Control
+from tui.engine.emit import Emit
+from tui.engine.provenance import write_provenance
+from tui.run import events
+from tui.run.commands import Chat, Preview
+from tui.run.folder import RunFolder
+from tui.session import file
+from tui.session.schema import Session
+
+if TYPE_CHECKING:
+    from tui.engine.loading import Loaded
+
+FOREVER_S = 10 * 365 * 86400.0
+
+
+def work(folder: RunFolder, control: Control, emit: Emit) -> int:
+    """Train when the folder holds a session, then answer what is asked. Returns the exit code: 0 done, 1 failed."""
+    loaded = None
+    keep_s = FOREVER_S
+    if folder.session.exists():
+        try:
+            session = file.load(folder.session)
+            loaded = _run(folder, session, control, emit)
+            keep_s = session.chat.keep_loaded_minutes * 60
+        except BaseException as error:
+            emit(failures.explain(error))
+            return 1
+    _answer_jobs(loaded, keep_s, control, emit)
+    return 0
+
+
+def _run(folder: RunFolder, session: Session, control: Control, emit: Emit) -> Loaded:
+    """One run from the import of Unsloth to the saved result."""
+    write_provenance(folder.provenance, session)
+    emit(events.PhaseChanged(phase="importing", text="importing Unsloth and PyTorch"))
+    from tui.engine import loading, training
+    from tui.engine.dataset import read_texts
+
+    emit(events.PhaseChanged(phase="loading", text=f"loading {session.model.name}"))
+    loaded = loading.load_model(session)
+    loading.add_adapter(loaded, session)
+    emit(loading.measure_memory("loaded"))
+
+    emit(events.PhaseChanged(phase="reading", text=f"reading {session.data.source}"))
+    train = read_texts(session.data.source, session.data.format, loaded.tokenizer)
+    held_out = None
+    if session.evaluation.source:
+        held_out = read_texts(session.evaluation.source, session.data.format, loaded.tokenizer)
+
+    emit(events.PhaseChanged(phase="tokenising", text=f"tokenising {len(train.rows)} examples"))
+    trainer = training.make_trainer(folder, session, loaded, train, held_out)
+    emit(_plan(trainer, loaded))
+
+    control.enter("training")
+    emit(events.PhaseChanged(phase="training"))
+    training.train(trainer, control, emit)
+    emit(loading.measure_memory("trained"))
+
+    discard = bool(control.stop and control.stop.discard)
+    if not discard:
+        _save(folder, loaded, emit)
+    if not control.stop:
+        _compare(session, loaded, control, emit)
+    outcome: events.Outcome = "discarded" if discard else "stopped" if control.stop else "completed"
+    keeps = session.chat.keep_loaded_minutes > 0 and not discard and not control.released.is_set()
+    control.enter("idle")
+    emit(events.Finished(outcome=outcome, result="" if discard else str(folder.adapter), loaded=keeps))
+    if discard:
+        control.released.set()
+    return loaded
+
+
+def _plan(trainer: object, loaded: Loaded) -> events.Planned:
+    args, rows = trainer.args, trainer.train_dataset  # type: ignore[attr-defined]
+    updates_an_epoch = max(1, -(-len(trainer.get_train_dataloader()) // args.gradient_accumulation_steps))  # type: ignore[attr-defined]
+    steps = args.max_steps if args.max_steps > 0 else round(updates_an_epoch * args.num_train_epochs)
+    parameters = list(loaded.model.parameters())
+    held_out = trainer.eval_dataset  # type: ignore[attr-defined]
+    return events.Planned(
+        steps=max(1, steps),
+        epochs=steps / updates_an_epoch,
+        examples=len(rows),
+        held_out_examples=0 if held_out is None else len(held_out),
+        trained_parameters=sum(p.numel() for p in parameters if p.requires_grad),
+        all_parameters=loaded.model.num_parameters(),
+        device=loaded.device,
+    )
+
+
+def _save(folder: RunFolder, loaded: Loaded, emit: Emit) -> None:
+    """Write the result under another name and rename it when it is whole."""
+    emit(events.PhaseChanged(phase="saving", text=f"saving to {folder.adapter}"))
+    scratch = folder.path / ".adapter"
+    shutil.rmtree(scratch, ignore_errors=True)
+    loaded.model.save_pretrained(str(scratch))
+    loaded.tokenizer.save_pretrained(str(scratch))
+    scratch.rename(folder.adapter)
+
+
+def _compare(session: Session, loaded: Loaded, control: Control, emit: Emit) -> None:
+    """Let base and tuned model answer the first held-out prompts."""
+    from tui.engine.chatting import answer_all
+    from tui.engine.dataset import iterate_prompts
+
+    wanted = session.evaluation.compare_prompts
+    if not session.evaluation.source or not wanted or not loaded.has_adapter:
+        return
+    asked = list(islice(iterate_prompts(session.evaluation.source, session.data.format), wanted))
+    answers: dict[events.Voice, dict[int, str]] = {"base": {}, "tuned": {}}
+    prompts = [example.prompt for example in asked]
+    limit = session.evaluation.compare_max_new_tokens
+    for voice, given in answers.items():
+        for batch in answer_all(loaded, prompts, voice, limit, lambda: control.stop is not None):
+            given |= batch
+            text = f"the {voice} model answers held-out prompts"
+            done = sum(map(len, answers.values())) / (2 * len(asked))
+            emit(events.PhaseChanged(phase="comparing", text=text, fraction=done))
+    for at, example in enumerate(asked):
+        if at in answers["base"] and at in answers["tuned"]:
+            emit(
+                events.Compared(
+                    prompt=example.prompt[-1]["content"],
+                    reference=example.answer,
+                    base=answers["base"][at],
+                    tuned=answers["tuned"][at],
+                )
+            )
+
+
+def _answer_jobs(loaded: Loaded | None, keep_s: float, control: Control, emit: Emit) -> None:
+    control.enter("idle")
+    while (job := control.next_job(keep_s)) is not None:
+        try:
+            if isinstance(job, Chat):
+                loaded = _chat(job, loaded, control, emit)
+            else:
+                _preview(job, emit)
+        except Exception as error:
+            failure = failures.explain(error)
+            text = f"{failure.text}. {failure.advice}".strip(". ")
+            if isinstance(job, Chat):
+                emit(events.Replied(id=job.id, voice=job.voices[-1], done=True, error=text))
+            else:
+                emit(events.Previewed(id=job.id, row=job.row, error=text))
+
+
+def _chat(job: Chat, loaded: Loaded | None, control: Control, emit: Emit) -> Loaded:
+    if loaded is None or (job.model and job.model != loaded.name):
+        loaded = _load_for_chat(job.model, emit)
+    from tui.engine.chatting import answer
+
+    answer(loaded, job, emit, lambda: job.id in control.cancelled or control.released.is_set())
+    return loaded
+
+
+def _load_for_chat(name: str, emit: Emit) -> Loaded:
+    """Load a run's adapter with the run's own settings, or any other model with the defaults."""
+    emit(events.PhaseChanged(phase="importing", text="importing Unsloth and PyTorch"))
+    from tui.engine.loading import load_model
+
+    emit(events.PhaseChanged(phase="loading", text=f"loading {name}"))
+    run = find_run_folder(name)
+    if run is None:
+        loaded = load_model(Session(), name)
+    else:
+        loaded = load_model(file.load(run.session), str(run.adapter))
+    loaded.name = name
+    emit(events.PhaseChanged(phase="ready"))
+    return loaded
+
+
+def find_run_folder(name: str) -> RunFolder | None:
+    """The run of that folder, or None when the name means a model."""
+    run = RunFolder(Path(name))
+    return run if run.session.is_file() else None
+
+
+def _preview(job: Preview, emit: Emit) -> None:
+    emit(events.PhaseChanged(phase="importing", text="importing Unsloth and PyTorch"))
+    from tui.data.mapping import iterate_examples, shape_of
+    from tui.engine.dataset import render
+    from tui.engine.loading import load_tokenizer
+
+    session = file.parse(job.session)
+    emit(events.PhaseChanged(phase="loading", text="reading the tokenizer"))
+    tokenizer = load_tokenizer(session)
+    shape = shape_of(session.data.source, session.data.format)
+    example = next(islice(iterate_examples(session.data.source, shape), job.row, None))
+    text = render(example, tokenizer)
+    emit(events.PhaseChanged(phase="ready"))
+    emit(events.Previewed(id=job.id, row=job.row, text=text, tokens=len(tokenizer.tokenize(text))))

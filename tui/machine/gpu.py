@@ -1,0 +1,106 @@
+"""What every GPU of this box is doing now, read through NVML; each reading may be missing by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
+
+import pynvml
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class GpuReading:
+    """One GPU at one moment. None means that the driver does not tell."""
+
+    index: int
+    name: str
+    memory_used_bytes: int | None = None
+    memory_total_bytes: int | None = None
+    utilisation_percent: int | None = None
+    temperature_celsius: int | None = None
+    power_watts: float | None = None
+    power_limit_watts: float | None = None
+    throttled: str = ""
+    """Why the clock is held down, in words; empty when it is not."""
+    other_processes: int | None = None
+    """How many processes compute on it."""
+
+
+THROTTLE_REASONS = (
+    (pynvml.nvmlClocksThrottleReasonHwThermalSlowdown, "too hot"),
+    (pynvml.nvmlClocksThrottleReasonSwThermalSlowdown, "warm"),
+    (pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown, "power brake"),
+    (pynvml.nvmlClocksThrottleReasonSwPowerCap, "power cap"),
+)
+
+
+@cache
+def _driver() -> str:
+    """Start NVML once; the reason in words when there is none, else empty."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        return str(error)
+    return ""
+
+
+def missing_reason() -> str:
+    """Why no GPU can be read here, in words; empty when one can."""
+    if reason := _driver():
+        return reason
+    return "" if pynvml.nvmlDeviceGetCount() else "the driver sees no device"
+
+
+def driver_version() -> str:
+    """The NVIDIA driver's version, or an empty text without a driver."""
+    return "" if _driver() else _text(pynvml.nvmlSystemGetDriverVersion())
+
+
+def read_gpus() -> tuple[GpuReading, ...]:
+    """One reading for every GPU of this box; empty without a driver or a device."""
+    if _driver():
+        return ()
+    try:
+        count = pynvml.nvmlDeviceGetCount()
+    except pynvml.NVMLError:
+        return ()
+    return tuple(_read(index) for index in range(count))
+
+
+def _read(index: int) -> GpuReading:
+    handle = _or_none(lambda: pynvml.nvmlDeviceGetHandleByIndex(index))
+    if handle is None:
+        return GpuReading(index, "lost")
+    memory = _or_none(lambda: pynvml.nvmlDeviceGetMemoryInfo(handle))
+    rates = _or_none(lambda: pynvml.nvmlDeviceGetUtilizationRates(handle))
+    power = _or_none(lambda: pynvml.nvmlDeviceGetPowerUsage(handle))
+    limit = _or_none(lambda: pynvml.nvmlDeviceGetEnforcedPowerLimit(handle))
+    reasons = _or_none(lambda: pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)) or 0
+    processes = _or_none(lambda: pynvml.nvmlDeviceGetComputeRunningProcesses(handle))
+    return GpuReading(
+        index=index,
+        name=_text(_or_none(lambda: pynvml.nvmlDeviceGetName(handle)) or "GPU"),
+        memory_used_bytes=None if memory is None else int(memory.used),
+        memory_total_bytes=None if memory is None else int(memory.total),
+        utilisation_percent=None if rates is None else int(rates.gpu),
+        temperature_celsius=_or_none(lambda: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU)),
+        power_watts=None if power is None else power / 1000,
+        power_limit_watts=None if limit is None else limit / 1000,
+        throttled=", ".join(word for bit, word in THROTTLE_REASONS if reasons & bit),
+        other_processes=None if processes is None else len(processes),
+    )
+
+
+def _or_none(read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except pynvml.NVMLError:
+        return None
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value

@@ -1,0 +1,47 @@
+"""What the box itself is doing now: processor, memory, disk."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+
+@dataclass(frozen=True)
+class HostReading:
+    """The box at one moment."""
+
+    cpu_percent: float
+    """Share of all cores in use since the last reading."""
+    cores: int
+    memory_used_bytes: int
+    memory_total_bytes: int
+
+
+def read_host() -> HostReading:
+    """Processor and memory now; the first call of a process reports 0 % of processor."""
+    memory = psutil.virtual_memory()
+    return HostReading(
+        cpu_percent=psutil.cpu_percent(interval=None),
+        cores=psutil.cpu_count() or 1,
+        memory_used_bytes=memory.total - memory.available,
+        memory_total_bytes=memory.total,
+    )
+
+
+def free_disk_bytes(path: Path) -> int:
+    """Bytes that can still be written where `path` is or will be. Raises OSError when nothing above it exists."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return shutil.disk_usage(path).free
+
+
+def oom_kills() -> int:
+    """How many processes this kernel has killed for want of memory since it started; 0 where it does not tell."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

@@ -1,0 +1,97 @@
+"""What is asked of an engine: one frozen dataclass a kind, one JSON object a line."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from tui.run.events import Voice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What every command carries."""
+
+    time: float = field(default_factory=time.time)
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop(Asked):
+    """End the training at the next update, and keep what was learned or not."""
+
+    kind: Literal["stop"] = "stop"
+    discard: bool = False
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chat(Asked):
+    """Answer a conversation, piece by piece."""
+
+    kind: Literal["chat"] = "chat"
+    id: str
+    messages: tuple[Message, ...]
+    voices: tuple[Voice, ...] = ("tuned",)
+    """Who answers, in this order; base is the model without its adapter."""
+    model: str = ""
+    """The folder or hub name to load first; empty for what is loaded already."""
+    temperature: float = 0.7
+    top_p: float = 1.0
+    min_p: float = 0.1
+    max_new_tokens: int = 512
+    seed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview(Asked):
+    """Show one row of a dataset as the model would be trained on it."""
+
+    kind: Literal["preview"] = "preview"
+    id: str
+    row: int
+    session: str
+    """The session as TOML."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancel(Asked):
+    """Give up one chat or preview, keeping what came."""
+
+    kind: Literal["cancel"] = "cancel"
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release(Asked):
+    """Give the GPU back and end, unless a training is running."""
+
+    kind: Literal["release"] = "release"
+
+
+Command = Stop | Chat | Preview | Cancel | Release
+
+_ADAPTER: TypeAdapter[Any] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
+
+
+def to_line(command: Command) -> str:
+    """The command as one line of JSON, with its line end."""
+    return _ADAPTER.dump_json(command).decode() + "\n"
+
+
+def from_line(line: str | bytes) -> Command | None:
+    """The command on one line, or None for one that this version does not know and for a damaged line."""
+    try:
+        return _ADAPTER.validate_json(line)  # type: ignore[no-any-return]
+    except ValidationError:
+        return None

@@ -1,0 +1,216 @@
+"""What an engine says happened: one frozen dataclass a kind, one JSON object a line."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from tui.machine.gpu import GpuReading
+from tui.machine.host import HostReading
+
+Phase = Literal[
+    "starting", "importing", "loading", "reading", "tokenising", "training", "evaluating", "comparing", "saving", "ready"
+]
+Outcome = Literal["completed", "stopped", "discarded"]
+Voice = Literal["tuned", "base"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Happened:
+    """What every event carries."""
+
+    time: float = field(default_factory=time.time)
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseChanged(Happened):
+    """What is being done now."""
+
+    kind: Literal["phase"] = "phase"
+    phase: Phase
+    text: str = ""
+    fraction: float | None = None
+    """How far, 0 to 1; None when that is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned(Happened):
+    """What the training is going to do, known once model and data are loaded."""
+
+    kind: Literal["plan"] = "plan"
+    steps: int
+    epochs: float
+    examples: int
+    held_out_examples: int = 0
+    trained_parameters: int
+    all_parameters: int
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDone(Happened):
+    """One update of the weights."""
+
+    kind: Literal["step"] = "step"
+    step: int
+    epoch: float
+    loss: float
+    learning_rate: float
+    grad_norm: float | None = None
+    tokens: int = 0
+    """Tokens seen since the start, padding included."""
+    tokens_per_s: float = 0.0
+    seconds: float
+    peak_memory_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated(Happened):
+    """The loss on held-out examples."""
+
+    kind: Literal["eval"] = "eval"
+    step: int
+    loss: float
+    perplexity: float
+    best: bool
+    """Whether this is the lowest so far."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared(Happened):
+    """What base and tuned model answered to one held-out prompt."""
+
+    kind: Literal["compared"] = "compared"
+    prompt: str
+    reference: str
+    base: str
+    tuned: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpointed(Happened):
+    """A checkpoint was written."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    step: int
+    path: str
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryMeasured(Happened):
+    """Memory of the device at a moment of the guide: once the model is loaded, and once it is trained."""
+
+    kind: Literal["memory"] = "memory"
+    moment: Literal["loaded", "trained"]
+    used_bytes: int
+    """Reserved by torch on a GPU; resident memory of the engine on a CPU."""
+    peak_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineSampled(Happened):
+    """What the box was doing, for windows on another host."""
+
+    kind: Literal["gpu"] = "gpu"
+    devices: tuple[GpuReading, ...] = ()
+    host: HostReading | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replied(Happened):
+    """A piece of a chat answer."""
+
+    kind: Literal["reply"] = "reply"
+    id: str
+    voice: Voice = "tuned"
+    text: str = ""
+    done: bool = False
+    """Whether this was the last piece of this voice."""
+    tokens: int = 0
+    tokens_per_s: float = 0.0
+    error: str = ""
+    """Why there is no answer, in one sentence; empty when there is one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Previewed(Happened):
+    """One row as it will be trained on."""
+
+    kind: Literal["preview"] = "preview"
+    id: str
+    row: int = 0
+    text: str = ""
+    tokens: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned(Happened):
+    """Something that does not end the run but that its owner should know."""
+
+    kind: Literal["warning"] = "warning"
+    code: str
+    text: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Happened):
+    """The run ended without a result."""
+
+    kind: Literal["failed"] = "failed"
+    code: str
+    """out-of-memory, bad-data, bad-model, bad-session, disk-full, killed, error"""
+    text: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished(Happened):
+    """The run ended as it should."""
+
+    kind: Literal["finished"] = "finished"
+    outcome: Outcome
+    result: str = ""
+    """The folder of the adapter or model; empty when nothing was kept."""
+    loaded: bool = False
+    """Whether the model stays in memory to chat with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSeen(Happened):
+    """Whether the engine lives. Said by a reader of the run folder, never written into it."""
+
+    kind: Literal["engine"] = "engine"
+    alive: bool
+    reason: str = ""
+    """What is known of its end, when it is gone."""
+
+
+Event = (
+    PhaseChanged | Planned | StepDone | Evaluated | Compared | Checkpointed | MemoryMeasured | MachineSampled
+    | Replied | Previewed | Warned | Failed | Finished | EngineSeen
+)  # fmt: skip
+
+_ADAPTER: TypeAdapter[Any] = TypeAdapter(
+    Annotated[Event, Field(discriminator="kind")], config=ConfigDict(ser_json_inf_nan="strings")
+)
+
+
+def to_line(event: Event) -> str:
+    """The event as one line of JSON, with its line end. Not-a-number is written as the text ``NaN``."""
+    return _ADAPTER.dump_json(event).decode() + "\n"
+
+
+def from_line(line: str | bytes) -> Event | None:
+    """The event on one line, or None for a kind that this version does not know and for a damaged line."""
+    try:
+        return _ADAPTER.validate_json(line)  # type: ignore[no-any-return]
+    except ValidationError:
+        return None

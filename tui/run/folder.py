@@ -1,0 +1,134 @@
+"""The run folder: where everything about one run lies, and how a new one is made."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import platformdirs
+
+from tui.session import file
+from tui.session.schema import Session
+
+
+def home() -> Path:
+    """Where the product keeps its files: ``$UNSLOTH_TUI_HOME``, or the user's data folder."""
+    if told := os.environ.get("UNSLOTH_TUI_HOME"):
+        return Path(told).expanduser().absolute()
+    return Path(platformdirs.user_data_dir("unsloth-tui", appauthor=False))
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run on disk."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def session(self) -> Path:
+        return self.path / "session.toml"
+
+    @property
+    def provenance(self) -> Path:
+        return self.path / "provenance.json"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def commands(self) -> Path:
+        return self.path / "commands.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "engine.lock"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "engine.log"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def adapter(self) -> Path:
+        return self.path / "adapter"
+
+
+def create_run(session: Session) -> RunFolder:
+    """Make the folder of a new run, with its frozen session. Raises OSError.
+
+    Relative paths in the session are taken from the working directory.
+    """
+    session = file.anchored(session, Path.cwd())
+    runs = _private(home() / "runs")
+    words = [datetime.now().strftime("%Y-%m-%d-%H%M"), *(_slug(part) for part in _words_for(session))]
+    name = "-".join(word for word in words if word)
+    folder = RunFolder(_new_folder(runs, name))
+    file.write_atomic(folder.session, file.dumps(session))
+    return folder
+
+
+def create_workbench() -> RunFolder:
+    """Make the folder of an engine for what is not a run. Raises OSError."""
+    return RunFolder(_new_folder(_private(home() / "workbench"), f"{datetime.now():%Y-%m-%d-%H%M%S}-{os.getpid()}"))
+
+
+def list_runs() -> list[RunFolder]:
+    """Every run of this user, the newest first."""
+    runs = home() / "runs"
+    if not runs.is_dir():
+        return []
+    found = [RunFolder(path) for path in runs.iterdir() if (path / "session.toml").is_file()]
+    return sorted(found, key=lambda folder: folder.session.stat().st_mtime_ns, reverse=True)
+
+
+def find_run(name: str) -> RunFolder | None:
+    """The run that is meant by a folder, by its name, by an unambiguous part of its name, or by ``latest``."""
+    if ("/" in name or name.startswith(".")) and (Path(name) / "session.toml").is_file():
+        return RunFolder(Path(name).absolute())
+    runs = list_runs()
+    if name == "latest":
+        return runs[0] if runs else None
+    exact = [run for run in runs if run.name == name]
+    partly = [run for run in runs if name in run.name]
+    return (exact or (partly if len(partly) == 1 else []) or [None])[0]
+
+
+def _words_for(session: Session) -> tuple[str, ...]:
+    if session.run.name:
+        return (session.run.name,)
+    model = re.sub(r"(?i)-(instruct|it|chat|bnb|4bit).*$", "", Path(session.model.name).name)
+    source = Path(session.data.source)
+    data = source.parent.name if source.stem in ("train", "data", "dataset") else source.stem
+    return (model, data)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40]
+
+
+def _private(path: Path) -> Path:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    """A folder of that name, or of that name with a number, that did not exist before."""
+    attempt = 1
+    while True:
+        path = parent / (name if attempt == 1 else f"{name}-{attempt}")
+        try:
+            path.mkdir(mode=0o700)
+            return path
+        except FileExistsError:
+            attempt += 1

@@ -1,0 +1,66 @@
+"""Starting the engine of a folder so that nothing that happens to its starter reaches it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import psutil
+
+from tui.run import commands
+from tui.run.folder import RunFolder
+from tui.run.lines import append_line
+from tui.run.lock import holder_of, is_running
+
+
+def start_engine(folder: RunFolder, *, owner: int | None = None) -> subprocess.Popen[bytes]:
+    """Start the engine of a folder in a session of its own, its output in ``engine.log``. Raises OSError.
+
+    With `owner`, the number of a process, the engine ends when that process does (a workbench does, a run does not).
+    """
+    # -P: nothing that lies in the run folder may be imported in place of a library
+    words = [sys.executable, "-P", "-m", "tui.engine", str(folder.path)]
+    if owner is not None:
+        words += ["--owner", str(owner)]
+    log = os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=folder.path,
+        )
+    finally:
+        os.close(log)
+
+
+def send(folder: RunFolder, command: commands.Command) -> None:
+    """Ask the engine of a folder for something. Raises OSError."""
+    append_line(folder.commands, commands.to_line(command))
+
+
+def last_words(folder: RunFolder, lines: int = 3, within_bytes: int = 8192) -> str:
+    """The last lines that the engine printed, joined; empty without a log."""
+    try:
+        with folder.log.open("rb") as stream:
+            stream.seek(max(0, folder.log.stat().st_size - within_bytes))
+            text = stream.read().decode(errors="replace").replace("\r", "\n")
+    except OSError:
+        return ""
+    told = [line.strip() for line in text.splitlines() if line.strip()]
+    return " | ".join(told[-lines:])
+
+
+def live_processes(folder: RunFolder) -> list[psutil.Process]:
+    """The engine's process and its children, when it runs on this host."""
+    holder = holder_of(folder.lock)
+    if holder is None or not is_running(holder):
+        return []
+    try:
+        engine = psutil.Process(holder.pid)
+        return [engine, *engine.children(recursive=True)]
+    except psutil.Error:
+        return []

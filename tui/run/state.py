@@ -1,0 +1,195 @@
+"""What is known of a run at one moment, folded from its events one by one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic, Literal, TypeVar, overload
+
+from tui.run import events as ev
+
+T = TypeVar("T")
+Status = Literal["waiting", "loading", "training", "finished", "stopped", "failed", "crashed"]
+
+ENDED: tuple[Status, ...] = ("finished", "stopped", "failed", "crashed")
+RATE_WINDOW = 20
+"""How many of the last updates the rate and the time left are taken from."""
+
+
+class Series(Sequence[T], Generic[T]):
+    """An immutable sequence that grows in constant time: longer ones share the storage of shorter ones."""
+
+    def __init__(self, items: Iterable[T] = ()) -> None:
+        self._items = list(items)
+        self._length = len(self._items)
+
+    def plus(self, item: T) -> Series[T]:
+        """A series with one more item."""
+        grown: Series[T] = Series()
+        grown._items = self._items if len(self._items) == self._length else self._items[: self._length]
+        grown._items.append(item)
+        grown._length = self._length + 1
+        return grown
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        if isinstance(index, slice):
+            return [self._items[position] for position in range(*index.indices(self._length))]
+        if not -self._length <= index < self._length:
+            raise IndexError(index)
+        return self._items[index % self._length]
+
+    def __iter__(self) -> Iterator[T]:
+        return (self._items[position] for position in range(self._length))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Series) and list(self) == list(other)
+
+    def __repr__(self) -> str:
+        return f"Series({list(self)!r})"
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Everything a screen needs to know of a run."""
+
+    status: Status = "waiting"
+    phase: ev.Phase = "starting"
+    phase_text: str = ""
+    phase_fraction: float | None = None
+    plan: ev.Planned | None = None
+    steps: Series[ev.StepDone] = field(default_factory=Series)
+    evaluations: Series[ev.Evaluated] = field(default_factory=Series)
+    compared: tuple[ev.Compared, ...] = ()
+    checkpoints: tuple[ev.Checkpointed, ...] = ()
+    memory_loaded: ev.MemoryMeasured | None = None
+    memory_trained: ev.MemoryMeasured | None = None
+    machine: ev.MachineSampled | None = None
+    warnings: tuple[ev.Warned, ...] = ()
+    failure: ev.Failed | None = None
+    result: str = ""
+    engine_alive: bool = False
+    chat_ready: bool = False
+    """Whether the model is still in memory to talk to."""
+    started: float = 0.0
+    training_started: float = 0.0
+    last_event: float = 0.0
+
+    @property
+    def last_step(self) -> ev.StepDone | None:
+        return self.steps[-1] if self.steps else None
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the training is done, 0 to 1; None before it is planned."""
+        if self.plan is None:
+            return None
+        return (self.last_step.step if self.last_step else 0) / max(1, self.plan.steps)
+
+    @property
+    def seconds_a_step(self) -> float | None:
+        """Mean over the last updates; the first one, which compiles, is left out as soon as there are others."""
+        recent = self.steps[-RATE_WINDOW:] if len(self.steps) > 1 else self.steps[:]
+        if len(recent) == len(self.steps) > 1:
+            recent = recent[1:]
+        return sum(step.seconds for step in recent) / len(recent) if recent else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """What the remaining updates will take at the present rate; None before the first one."""
+        if self.plan is None or self.last_step is None or self.seconds_a_step is None or self.ended:
+            return None
+        return max(0, self.plan.steps - self.last_step.step) * self.seconds_a_step
+
+
+def fold(state: RunState, event: ev.Event) -> RunState:
+    """The state after one more event. Pure: the same events always give the same state."""
+    if isinstance(event, ev.EngineSeen):
+        return _engine_seen(state, event)
+    state = replace(state, last_event=event.time, started=state.started or event.time)
+    match event:
+        case ev.PhaseChanged():
+            return _phase_changed(state, event)
+        case ev.Planned():
+            return replace(state, plan=event)
+        case ev.StepDone():
+            # the curve after a resume replaces what was beyond the checkpoint
+            kept = state.steps
+            if kept and kept[-1].step >= event.step:
+                kept = Series(step for step in kept if step.step < event.step)
+            return replace(state, steps=kept.plus(event), status="training", phase="training", phase_text="")
+        case ev.Evaluated():
+            return replace(state, evaluations=state.evaluations.plus(event))
+        case ev.Compared():
+            return replace(state, compared=(*state.compared, event))
+        case ev.Checkpointed():
+            return replace(state, checkpoints=(*state.checkpoints, event))
+        case ev.MemoryMeasured(moment="loaded"):
+            return replace(state, memory_loaded=event)
+        case ev.MemoryMeasured():
+            return replace(state, memory_trained=event)
+        case ev.MachineSampled():
+            return replace(state, machine=event)
+        case ev.Warned():
+            return replace(state, warnings=(*state.warnings, event))
+        case ev.Failed():
+            return replace(state, status="failed", failure=event, chat_ready=False)
+        case ev.Finished():
+            status: Status = "finished" if event.outcome == "completed" else "stopped"
+            return replace(
+                state, status=status, result=event.result, chat_ready=event.loaded, phase="ready", phase_fraction=None
+            )
+        case _:
+            return state
+
+
+def _phase_changed(state: RunState, event: ev.PhaseChanged) -> RunState:
+    state = replace(state, phase=event.phase, phase_text=event.text, phase_fraction=event.fraction)
+    if state.ended:
+        return state
+    if event.phase == "training" and not state.training_started:
+        state = replace(state, training_started=event.time)
+    return replace(state, status="training" if state.training_started else "loading")
+
+
+def _engine_seen(state: RunState, event: ev.EngineSeen) -> RunState:
+    state = replace(state, engine_alive=event.alive, chat_ready=state.chat_ready and event.alive)
+    if event.alive or state.ended:
+        return state
+    return replace(state, status="crashed", failure=ev.Failed(code="killed", text=event.reason, time=event.time))
+
+
+def fold_all(events: Iterable[ev.Event], state: RunState | None = None) -> RunState:
+    """The state after all of these events."""
+    state = state or RunState()
+    for event in events:
+        state = fold(state, event)
+    return state
+
+
+def exact_share(compared: Sequence[ev.Compared], voice: ev.Voice) -> float:
+    """Share of answers, 0 to 1, that equal their reference once white space around them is removed."""
+    return _share([getattr(row, voice).strip() == row.reference.strip() for row in compared])
+
+
+def form_share(compared: Sequence[ev.Compared], voice: ev.Voice, pattern: str) -> float:
+    """Share of answers, 0 to 1, that the regular expression matches as a whole."""
+    form = re.compile(pattern)
+    return _share([form.fullmatch(getattr(row, voice).strip()) is not None for row in compared])
+
+
+def _share(hits: list[bool]) -> float:
+    return sum(hits) / len(hits) if hits else 0.0

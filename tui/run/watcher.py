@@ -1,0 +1,94 @@
+"""Following a run from outside: its events from the first on, and whether its engine lives."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+
+from tui.run import events
+from tui.run.folder import RunFolder
+from tui.run.lines import Tail
+from tui.run.lock import is_held
+from tui.run.process import last_words
+from tui.run.state import RunState, fold, fold_all
+
+POLL_S = 0.1
+LIVENESS_S = 1.0
+STARTING_S = 30.0
+"""A run whose engine has not taken its lock yet counts as starting for this long."""
+
+
+def engine_alive(folder: RunFolder) -> bool:
+    """Whether an engine works in the folder, or is just starting."""
+    if is_held(folder.lock):
+        return True
+    if folder.lock.exists():
+        return False
+    try:
+        return time.time() - folder.path.stat().st_ctime < STARTING_S
+    except OSError:
+        return False
+
+
+def seen(folder: RunFolder) -> events.EngineSeen:
+    """Whether the engine lives, as an event for `fold`."""
+    if engine_alive(folder):
+        return events.EngineSeen(alive=True)
+    said = last_words(folder)
+    reason = "the engine is gone without a word" + (f"; it printed last: {said}" if said else "")
+    return events.EngineSeen(alive=False, reason=reason)
+
+
+def read_state(folder: RunFolder) -> RunState:
+    """What is known of a run now."""
+    liveness = seen(folder)  # before the events: an engine may write its last one and end in between
+    return fold(fold_all(read_events(folder)), liveness)
+
+
+def read_events(folder: RunFolder) -> Iterator[events.Event]:
+    """Every event that was written so far."""
+    for line in Tail(folder.events).read():
+        if (event := events.from_line(line)) is not None:
+            yield event
+
+
+def follow(folder: RunFolder, until: threading.Event) -> Iterator[events.Event]:
+    """Every event from the first on, as they come, until `until` is set; says by EngineSeen when liveness changes."""
+    tail = Tail(folder.events)
+    alive: bool | None = None
+    next_look = 0.0
+    while not until.is_set():
+        liveness = None
+        if time.monotonic() >= next_look:
+            liveness, next_look = seen(folder), time.monotonic() + LIVENESS_S
+        for line in tail.read():
+            if (event := events.from_line(line)) is not None:
+                yield event
+        if liveness is not None and liveness.alive != alive:
+            alive = liveness.alive
+            yield liveness
+        until.wait(POLL_S)
+
+
+class Watcher(threading.Thread):
+    """Follows a run in a thread of its own; whoever reads takes the events from `inbox`."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        super().__init__(name=f"watch {folder.name}", daemon=True)
+        self.folder = folder
+        self.inbox: deque[events.Event] = deque()
+        self._until = threading.Event()
+
+    def run(self) -> None:
+        for event in follow(self.folder, self._until):
+            self.inbox.append(event)
+
+    def stop(self) -> None:
+        """End the thread at its next look."""
+        self._until.set()
+
+    def drain(self) -> list[events.Event]:
+        """Everything that came since the last call."""
+        return [self.inbox.popleft() for _ in range(len(self.inbox))]

@@ -1,0 +1,1 @@
+"""What somebody asks for: one TOML file, one schema."""
