@@ -69,8 +69,8 @@ def _shapes_of(row: Row) -> list[Shape]:
         shapes.append(Shape("alpaca", columns, "columns instruction, input and output"))
     for asked, answered in PAIRS:
         if {asked, answered} <= texts.keys():
-            columns = (texts[asked], texts[answered])
-            shapes.append(Shape("prompt-completion", columns, f"columns {columns[0]!r} and {columns[1]!r}"))
+            pair = (texts[asked], texts[answered])
+            shapes.append(Shape("prompt-completion", pair, f"columns {pair[0]!r} and {pair[1]!r}"))
             break
     if "text" in texts:
         shapes.append(Shape("text", (texts["text"],), f"column {texts['text']!r} holds plain text"))
@@ -81,7 +81,11 @@ def _shapes_of(row: Row) -> list[Shape]:
 
 
 def _is_turns(value: Any, who: str, what: str) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(turn, dict) and {who, what} <= turn.keys() for turn in value)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(turn, dict) and {who, what} <= turn.keys() for turn in value)
+    )
 
 
 def _no_shape(rows: Sequence[Row], wanted: str) -> str:

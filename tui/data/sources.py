@@ -102,8 +102,8 @@ def _csv(path: Path) -> Iterator[Row]:
 
 
 def _parquet(path: Path) -> Iterator[Row]:
-
-
+    import pyarrow  # half a second, which only those who have such a file should wait for
+    import pyarrow.parquet
 
     try:
         for batch in pyarrow.parquet.ParquetFile(path).iter_batches(1000):

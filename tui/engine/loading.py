@@ -83,7 +83,10 @@ def measure_memory(moment: Any) -> MemoryMeasured:
         return MemoryMeasured(moment=moment, used_bytes=used, peak_bytes=peak, total_bytes=total)
     used = psutil.Process().memory_info().rss
     return MemoryMeasured(
-        moment=moment, used_bytes=used, peak_bytes=max(used, peak_resident_bytes()), total_bytes=psutil.virtual_memory().total
+        moment=moment,
+        used_bytes=used,
+        peak_bytes=max(used, peak_resident_bytes()),
+        total_bytes=psutil.virtual_memory().total,
     )
 
 

@@ -170,10 +170,7 @@ def _load_for_chat(name: str, emit: Emit) -> Loaded:
 
     emit(events.PhaseChanged(phase="loading", text=f"loading {name}"))
     run = find_run_folder(name)
-    if run is None:
-        loaded = load_model(Session(), name)
-    else:
-        loaded = load_model(file.load(run.session), str(run.adapter))
+    loaded = load_model(Session(), name) if run is None else load_model(file.load(run.session), str(run.adapter))
     loaded.name = name
     emit(events.PhaseChanged(phase="ready"))
     return loaded

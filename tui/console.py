@@ -1,0 +1,150 @@
+"""A run told line by line, for terminals without a window and for files."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from tui import words
+from tui.run import commands, events
+from tui.run.folder import RunFolder
+from tui.run.process import send
+from tui.run.state import RunState, exact_share, fold, form_share
+from tui.run.watcher import follow, read_state
+from tui.session.schema import Session
+
+
+def say(text: str) -> None:
+    """One line for people, on stderr, where it does not mix with results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def watch(folder: RunFolder, *, as_json: bool = False, stop_on_interrupt: bool = False) -> RunState:
+    """Print a run from its first event until it ends, and return what is known of it then.
+
+    Ctrl-C leaves the run alone, or with `stop_on_interrupt` stops it and waits for the result to be saved.
+    """
+    until = threading.Event()
+    told = follow(folder, until)
+    state = RunState()
+    while not state.ended:
+        try:
+            event = next(told)
+            if as_json:
+                print(events.to_line(event), end="", flush=True)
+            elif line := _line(event, state):
+                print(line, flush=True)
+            state = fold(state, event)
+        except KeyboardInterrupt:
+            if not stop_on_interrupt:
+                say(f"{folder.name} goes on; watch it again with: unsloth-tui attach {folder.name}")
+                raise
+            say("stopping after this update, and saving")
+            stop_on_interrupt = False  # a second Ctrl-C leaves the run to itself
+            send(folder, commands.Stop())
+            told = _rest(told, follow(folder, until), state)
+    if not as_json:
+        say_end(folder, state)
+    return state
+
+
+def say_end(folder: RunFolder, state: RunState) -> None:
+    """Why and with what a run ended."""
+    if state.failure:
+        say(f"{state.status}: {state.failure.text}")
+        if state.failure.advice:
+            say(f"what to do: {state.failure.advice}")
+        say(f"log: {folder.log}")
+    elif state.result:
+        say(f"{state.status}; the result is in {state.result}")
+    else:
+        say(f"{state.status}; nothing was kept")
+
+
+def print_comparison(session: Session, state: RunState, shown: int = 3) -> None:
+    """What base and tuned model answered to held-out prompts, and the shares over all of them."""
+    if not state.compared:
+        return
+    spread = range(0, len(state.compared), max(1, len(state.compared) // shown))
+    for at in list(spread)[:shown]:
+        row = state.compared[at]
+        print(f"\nprompt: {row.prompt}\n  base:  {_one_line(row.base)}\n  tuned: {_one_line(row.tuned)}")
+        print(f"  right: {_one_line(row.reference)}")
+    print()
+    for name, voice in (("base", "base"), ("tuned", "tuned")):
+        exact = words.share(exact_share(state.compared, voice))  # type: ignore[arg-type]
+        line = f"{name:5} of {len(state.compared)} held-out prompts: exactly right {exact}"
+        if session.evaluation.answer_pattern:
+            form = form_share(state.compared, voice, session.evaluation.answer_pattern)  # type: ignore[arg-type]
+            line += f", in the right form {words.share(form)}"
+        print(line, flush=True)
+
+
+def summary(folder: RunFolder) -> dict[str, object]:
+    """One run as a table row, for ``runs --json``."""
+    state = read_state(folder)
+    last = state.last_step
+    return {
+        "name": folder.name,
+        "status": state.status,
+        "step": last.step if last else 0,
+        "steps": state.plan.steps if state.plan else None,
+        "loss": last.loss if last else None,
+        "eval_loss": state.evaluations[-1].loss if state.evaluations else None,
+        "result": state.result,
+        "reason": state.failure.text if state.failure else "",
+        "folder": str(folder.path),
+    }
+
+
+def to_json(value: object) -> str:
+    """Any of our dataclasses, or a plain value, as one line of JSON."""
+    return json.dumps(value, default=lambda item: asdict(item), ensure_ascii=False)
+
+
+def _line(event: events.Event, state: RunState) -> str:
+    match event:
+        case events.PhaseChanged(phase=phase, text=text):
+            new = (phase, text) != (state.phase, state.phase_text)
+            return f"{phase}{': ' + text if text else ''}" if new and phase != "ready" else ""
+        case events.Planned():
+            trained = event.trained_parameters / max(1, event.all_parameters)
+            return (
+                f"plan: {event.steps} updates over {event.examples} examples on {event.device}, "
+                f"{words.count(event.trained_parameters)} of {words.count(event.all_parameters)} parameters ({trained:.2%})"
+            )
+        case events.StepDone():
+            left = fold(state, event).seconds_left
+            steps = state.plan.steps if state.plan else "?"
+            return (
+                f"step {event.step}/{steps}  loss {event.loss:.4f}  lr {event.learning_rate:.2e}  "
+                f"{event.tokens_per_s:.0f} tokens/s  {event.seconds:.2f} s  "
+                f"memory {words.size(event.peak_memory_bytes)}  left {words.seconds(left)}"
+            )
+        case events.Evaluated():
+            return f"held-out at step {event.step}: loss {event.loss:.4f}, perplexity {event.perplexity:.2f}"
+        case events.MemoryMeasured():
+            return (
+                f"memory, model {event.moment}: {words.size(event.used_bytes)}, at most {words.size(event.peak_bytes)} "
+                f"of {words.size(event.total_bytes)} ({event.peak_bytes / event.total_bytes:.1%})"
+            )
+        case events.Checkpointed():
+            return f"checkpoint at step {event.step}: {words.size(event.bytes)}"
+        case events.Warned():
+            return f"warning: {event.text} {event.advice}"
+    return ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _rest(broken: Iterator[events.Event], fresh: Iterator[events.Event], state: RunState) -> Iterator[events.Event]:
+    """Go on after an interrupt, which ends a generator: the same events again, without those already told."""
+    del broken
+    for event in fresh:
+        if isinstance(event, events.EngineSeen) or event.time > state.last_event:
+            yield event

@@ -1,0 +1,68 @@
+"""A conversation with an engine, whether it has just trained the model or loads it for this."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+
+from tui.run import commands, events
+from tui.run.folder import RunFolder, create_workbench
+from tui.run.process import send, start_engine
+from tui.run.watcher import follow, read_state
+from tui.session.schema import ChatSection
+
+
+def open_workbench() -> RunFolder:
+    """Start an engine that belongs to this process and ends with it. Raises OSError."""
+    folder = create_workbench()
+    start_engine(folder, owner=os.getpid())
+    return folder
+
+
+def engine_for(run: RunFolder | None) -> tuple[RunFolder, str]:
+    """Where to ask for an answer of a run, and the model to name there: empty when the run's own engine has it loaded."""
+    if run is not None and read_state(run).chat_ready:
+        return run, ""
+    return open_workbench(), str(run.path) if run else ""
+
+
+def request(
+    messages: Sequence[commands.Message], voices: tuple[events.Voice, ...], chat: ChatSection, model: str = ""
+) -> commands.Chat:
+    """A chat command with a name of its own and the sampling settings of a session."""
+    system = (commands.Message("system", chat.system_prompt),) if chat.system_prompt else ()
+    return commands.Chat(
+        id=uuid.uuid4().hex,
+        messages=(*system, *messages),
+        voices=voices,
+        model=model,
+        temperature=chat.temperature,
+        top_p=chat.top_p,
+        min_p=chat.min_p,
+        max_new_tokens=chat.max_new_tokens,
+    )
+
+
+def ask(folder: RunFolder, chat: commands.Chat) -> Iterator[events.Event]:
+    """Ask, and yield what the engine says about it: phases, pieces of the answer, or its end."""
+    until = threading.Event()
+    open_voices = set(chat.voices)
+    send(folder, chat)
+    try:
+        for event in follow(folder, until):
+            match event:
+                case events.Replied(id=chat.id):
+                    yield event
+                    if event.done:
+                        open_voices.discard(event.voice)
+                    if not open_voices or (event.done and event.error):
+                        return
+                case events.PhaseChanged() if event.time >= chat.time:
+                    yield event
+                case events.EngineSeen(alive=False) | events.Failed():
+                    yield event
+                    return
+    finally:
+        until.set()

@@ -1,0 +1,42 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+
+def seconds(value: float | None) -> str:
+    """``8 s``, ``3 min 20 s``, ``2 h 05 min``; a dash for what is not known."""
+    if value is None:
+        return "–"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def size(value: float | None) -> str:
+    """Bytes in binary units with three digits: ``1.54 GiB``."""
+    if value is None:
+        return "–"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1000 or unit == "TiB":
+            return f"{value:.3g} {unit}" if value < 100 else f"{value:.0f} {unit}"
+        value /= 1024
+    raise AssertionError
+
+
+def count(value: float | None) -> str:
+    """``950``, ``12.3 k``, ``135 M``, ``8.03 B``."""
+    if value is None:
+        return "–"
+    for unit in ("", " k", " M", " B"):
+        if value < 1000 or unit == " B":
+            return f"{value:.3g}{unit}" if value < 100 else f"{value:.0f}{unit}"
+        value /= 1000
+    raise AssertionError
+
+
+def share(value: float) -> str:
+    """0 to 1 as a whole percentage."""
+    return f"{value * 100:.0f} %"
