@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,7 +20,12 @@ from tui.session.schema import Session
 
 def say(text: str) -> None:
     """One line for people, on stderr, where it does not mix with results."""
-    print(text, file=sys.stderr, flush=True)
+    print(plain(text), file=sys.stderr, flush=True)
+
+
+def plain(text: str) -> str:
+    """Text from elsewhere that cannot steer the terminal it is printed on."""
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
 def watch(folder: RunFolder, *, as_json: bool = False, stop_on_interrupt: bool = False) -> RunState:
@@ -36,7 +42,7 @@ def watch(folder: RunFolder, *, as_json: bool = False, stop_on_interrupt: bool =
             if as_json:
                 print(events.to_line(event), end="", flush=True)
             elif line := _line(event, state):
-                print(line, flush=True)
+                print(one_line(line), flush=True)
             state = fold(state, event)
         except KeyboardInterrupt:
             if not stop_on_interrupt:
@@ -71,8 +77,8 @@ def print_comparison(session: Session, state: RunState, shown: int = 3) -> None:
     spread = range(0, len(state.compared), max(1, len(state.compared) // shown))
     for at in list(spread)[:shown]:
         row = state.compared[at]
-        print(f"\nprompt: {row.prompt}\n  base:  {_one_line(row.base)}\n  tuned: {_one_line(row.tuned)}")
-        print(f"  right: {_one_line(row.reference)}")
+        print(f"\nprompt: {one_line(row.prompt)}\n  base:  {one_line(row.base)}\n  tuned: {one_line(row.tuned)}")
+        print(f"  right: {one_line(row.reference)}")
     print()
     for name, voice in (("base", "base"), ("tuned", "tuned")):
         exact = words.share(exact_share(state.compared, voice))  # type: ignore[arg-type]
@@ -92,17 +98,22 @@ def summary(folder: RunFolder) -> dict[str, object]:
         "status": state.status,
         "step": last.step if last else 0,
         "steps": state.plan.steps if state.plan else None,
-        "loss": last.loss if last else None,
-        "eval_loss": state.evaluations[-1].loss if state.evaluations else None,
+        "loss": _json_number(last.loss) if last else None,
+        "eval_loss": _json_number(state.evaluations[-1].loss) if state.evaluations else None,
         "result": state.result,
         "reason": state.failure.text if state.failure else "",
         "folder": str(folder.path),
     }
 
 
+def _json_number(value: float) -> float | str:
+    """JSON has no word for what is not a number: such a loss is a text, as in the events."""
+    return value if math.isfinite(value) else str(value).replace("nan", "NaN").replace("inf", "Infinity")
+
+
 def to_json(value: object) -> str:
     """Any of our dataclasses, or a plain value, as one line of JSON."""
-    return json.dumps(value, default=lambda item: asdict(item), ensure_ascii=False)
+    return json.dumps(value, default=lambda item: asdict(item))
 
 
 def _line(event: events.Event, state: RunState) -> str:
@@ -138,8 +149,9 @@ def _line(event: events.Event, state: RunState) -> str:
     return ""
 
 
-def _one_line(text: str) -> str:
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+def one_line(text: str) -> str:
+    """Text from elsewhere on one line, unable to steer the terminal."""
+    return plain(text).replace("\n", " ").strip()
 
 
 def _rest(broken: Iterator[events.Event], fresh: Iterator[events.Event], state: RunState) -> Iterator[events.Event]:

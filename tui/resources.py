@@ -1,8 +1,11 @@
-"""Finds the files that come with the program: themes and sample data."""
+"""Where the program's own files lie, and where it keeps those of its user."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import platformdirs
 
 _PACKAGE = Path(__file__).parent
 
@@ -11,3 +14,10 @@ def resource(name: str) -> Path:
     """The folder of that name: in the wheel below ``tui/assets``, in a checkout beside ``tui``."""
     installed = _PACKAGE / "assets" / name
     return installed if installed.exists() else _PACKAGE.parent / name
+
+
+def home() -> Path:
+    """Where the product keeps its files: ``$UNSLOTH_TUI_HOME``, or the user's data folder."""
+    if told := os.environ.get("UNSLOTH_TUI_HOME"):
+        return Path(told).expanduser().absolute()
+    return Path(platformdirs.user_data_dir("unsloth-tui", appauthor=False))

@@ -20,7 +20,7 @@ def size(value: float | None) -> str:
     if value is None:
         return "–"
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1000 or unit == "TiB":
+        if value < 999.5 or unit == "TiB":
             return f"{value:.3g} {unit}" if value < 100 else f"{value:.0f} {unit}"
         value /= 1024
     raise AssertionError
@@ -31,7 +31,7 @@ def count(value: float | None) -> str:
     if value is None:
         return "–"
     for unit in ("", " k", " M", " B"):
-        if value < 1000 or unit == " B":
+        if value < 999.5 or unit == " B":
             return f"{value:.3g}{unit}" if value < 100 else f"{value:.0f}{unit}"
         value /= 1000
     raise AssertionError

@@ -38,14 +38,14 @@ class ModelCard:
 
 def is_path(name: str) -> bool:
     """Whether a model name means a folder rather than a name on the hub."""
-    return name.startswith(("/", "./", "../", "~")) or Path(name).expanduser().is_dir() or name.count("/") > 1
+    return name.startswith(("/", "./", "../", "~")) or name.count("/") > 1 or _is_folder(name)
 
 
 def read_model(name: str) -> ModelCard:
     """What the folder holds. Raises ModelError when it is not there or is no model."""
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
+    if not _is_folder(name):
         raise ModelError(f"there is no folder {name}")
+    folder = Path(name).expanduser()
     if (folder / "adapter_config.json").is_file():
         return _adapter(name, folder)
     if not (folder / "config.json").is_file():
@@ -61,6 +61,13 @@ def read_model(name: str) -> ModelCard:
         size_bytes=sum(path.stat().st_size for path in weights) or None,
         has_chat_template=_has_template(folder),
     )
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).expanduser().is_dir()
+    except (OSError, RuntimeError):  # no folder can have such a name
+        return False
 
 
 def card_from_config(
@@ -111,7 +118,7 @@ def parameters_in(path: Path) -> int:
             for key, tensor in header.items()
             if key != "__metadata__" and not _is_quantisation_detail(key)
         )
-    except (OSError, ValueError, struct.error, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, struct.error, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: {error}") from None
 
 

@@ -63,9 +63,10 @@ def _shapes_of(row: Row) -> list[Shape]:
             shapes.append(Shape("messages", (column,), f"column {column!r} holds turns with role and content"))
         elif _is_turns(value, "from", "value"):
             shapes.append(Shape("sharegpt", (column,), f"column {column!r} holds turns with from and value"))
+    names = {column.lower(): column for column in row}
     texts = {column.lower(): column for column, value in row.items() if isinstance(value, str)}
-    if {"instruction", "output"} <= texts.keys() and "input" in {column.lower() for column in row}:
-        columns = (texts["instruction"], texts.get("input", "input"), texts["output"])
+    if {"instruction", "output"} <= texts.keys() and "input" in names:
+        columns = (texts["instruction"], names["input"], texts["output"])
         shapes.append(Shape("alpaca", columns, "columns instruction, input and output"))
     for asked, answered in PAIRS:
         if {asked, answered} <= texts.keys():
@@ -98,8 +99,13 @@ def _no_shape(rows: Sequence[Row], wanted: str) -> str:
 
 
 def _has_text(value: Any) -> bool:
-    if isinstance(value, str):
-        return bool(value.strip())
-    if isinstance(value, dict):
-        return any(_has_text(inner) for inner in value.values())
-    return isinstance(value, list) and any(_has_text(inner) for inner in value)
+    waiting = [value]
+    while waiting:  # not by recursion: JSON may be nested deeper than Python calls
+        match waiting.pop():
+            case str() as text if text.strip():
+                return True
+            case dict() as inner:
+                waiting.extend(inner.values())
+            case list() as inner:
+                waiting.extend(inner)
+    return False

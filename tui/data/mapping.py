@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ ROLES = {
 """What the roles of the usual formats are called in a chat template."""
 
 SAMPLE_ROWS = 200
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half of a surrogate pair, as a cut-off emoji leaves it in JSON; no tokenizer takes it."""
 
 Turn = dict[str, str]
 
@@ -110,6 +114,8 @@ def _conversation(value: Any, who: str, what: str) -> Example:
 
 def _text(value: Any, name: str) -> str:
     if isinstance(value, str):
+        if _HALF.search(value):
+            raise DataError(f"{name} holds half of a character, which cannot be written as text")
         return value
     if value is None:
         raise DataError(f"{name} is missing")

@@ -26,8 +26,11 @@ def read_rows(source: str, limit: int | None = None) -> list[Row]:
 
 def iterate_rows(source: str) -> Iterator[Row]:
     """Every row of a file as a dict from column to value. Raises DataError, at the row where it goes wrong."""
-    path = Path(source).expanduser()
-    _require_file(path)
+    try:
+        path = Path(source).expanduser()
+        _require_file(path)
+    except (OSError, RuntimeError) as error:  # a name that no file can have
+        raise DataError(f"{source} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     readers = {
         ".jsonl": _jsonl,
         ".ndjson": _jsonl,
@@ -45,12 +48,23 @@ def iterate_rows(source: str) -> Iterator[Row]:
         for row in reader(path):
             found = True
             yield row
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text: byte {error.start} cannot be read") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is not UTF-8 text: line {_undecodable_line(path)} cannot be read") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
     if not found:
         raise DataError(f"{path} is empty: there is not a single row in it")
+
+
+def _undecodable_line(path: Path) -> int:
+    """The first line that is not UTF-8; a decoder that reads in blocks cannot tell."""
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 0
 
 
 def _require_file(path: Path) -> None:
@@ -80,11 +94,16 @@ def _json(path: Path) -> Iterator[Row]:
         raise DataError(f"{path} is not JSON: {_json_words(error)}") from None
     if isinstance(value, dict):
         lists = [inner for inner in value.values() if isinstance(inner, list)]
-        value = lists[0] if len(lists) == 1 and len(value) <= 3 else [value]
+        value = lists[0] if len(lists) == 1 and len(value) <= 3 and not _is_conversation(lists[0]) else [value]
     if not isinstance(value, list):
         raise DataError(f"{path} holds {type(value).__name__}, not a list of objects")
     for number, item in enumerate(value, 1):
         yield _object(item, f"{path}, row {number}")
+
+
+def _is_conversation(items: list[Any]) -> bool:
+    """Whether these are the turns of one row rather than rows."""
+    return bool(items) and all(isinstance(item, dict) and ("role" in item or "from" in item) for item in items)
 
 
 def _csv(path: Path) -> Iterator[Row]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tui.engine.serve import serve
 from tui.engine.supervise import fork_worker
-from tui.run.folder import RunFolder, home
+from tui.resources import home
+from tui.run.folder import RunFolder
 
 
 def main() -> None:

@@ -52,12 +52,12 @@ def missing_reason() -> str:
     """Why no GPU can be read here, in words; empty when one can."""
     if reason := _driver():
         return reason
-    return "" if pynvml.nvmlDeviceGetCount() else "the driver sees no device"
+    return "" if _or_none(pynvml.nvmlDeviceGetCount) else "the driver sees no device"
 
 
 def driver_version() -> str:
     """The NVIDIA driver's version, or an empty text without a driver."""
-    return "" if _driver() else _text(pynvml.nvmlSystemGetDriverVersion())
+    return "" if _driver() else _text(_or_none(pynvml.nvmlSystemGetDriverVersion) or "")
 
 
 def read_gpus() -> tuple[GpuReading, ...]:

@@ -6,8 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tui.resources import resource
-from tui.run.folder import home
+from tui.resources import home, resource
 from tui.session import file
 from tui.session.schema import Session
 

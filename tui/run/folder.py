@@ -8,17 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import platformdirs
-
+from tui.resources import home
 from tui.session import file
 from tui.session.schema import Session
-
-
-def home() -> Path:
-    """Where the product keeps its files: ``$UNSLOTH_TUI_HOME``, or the user's data folder."""
-    if told := os.environ.get("UNSLOTH_TUI_HOME"):
-        return Path(told).expanduser().absolute()
-    return Path(platformdirs.user_data_dir("unsloth-tui", appauthor=False))
 
 
 @dataclass(frozen=True)
@@ -94,6 +86,8 @@ def list_runs() -> list[RunFolder]:
 
 def find_run(name: str) -> RunFolder | None:
     """The run that is meant by a folder, by its name, by an unambiguous part of its name, or by ``latest``."""
+    if not name:  # an unset variable in a script means no run, not the only one
+        return None
     if ("/" in name or name.startswith(".")) and (Path(name) / "session.toml").is_file():
         return RunFolder(Path(name).absolute())
     runs = list_runs()

@@ -167,6 +167,8 @@ def _phase_changed(state: RunState, event: ev.PhaseChanged) -> RunState:
 
 def _engine_seen(state: RunState, event: ev.EngineSeen) -> RunState:
     state = replace(state, engine_alive=event.alive, chat_ready=state.chat_ready and event.alive)
+    if event.alive and state.status == "crashed":  # it was only slow to start, or to beat across a network
+        return replace(state, status="training" if state.training_started else "loading", failure=None)
     if event.alive or state.ended:
         return state
     return replace(state, status="crashed", failure=ev.Failed(code="killed", text=event.reason, time=event.time))

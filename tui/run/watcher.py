@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from tui.run import events
 from tui.run.folder import RunFolder
 from tui.run.lines import Tail
-from tui.run.lock import is_held
+from tui.run.lock import holder_of, is_held
 from tui.run.process import last_words
 from tui.run.state import RunState, fold, fold_all
 
@@ -24,7 +24,7 @@ def engine_alive(folder: RunFolder) -> bool:
     """Whether an engine works in the folder, or is just starting."""
     if is_held(folder.lock):
         return True
-    if folder.lock.exists():
+    if holder_of(folder.lock) is not None:
         return False
     try:
         return time.time() - folder.path.stat().st_ctime < STARTING_S

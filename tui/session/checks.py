@@ -50,7 +50,7 @@ def _contradictions(session: Session) -> Iterator[Problem]:
     if evaluation.answer_pattern is not None:
         try:
             re.compile(evaluation.answer_pattern)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             yield Problem("evaluation.answer_pattern", f"is not a regular expression: {error}")
 
 

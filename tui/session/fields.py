@@ -102,13 +102,13 @@ def _bounds(metadata: list[Any]) -> str:
     for item in metadata:
         match item:
             case Ge(ge=low):
-                words.append(f"at least {low:g}")
+                words.append(f"at least {low}")
             case Gt(gt=low):
-                words.append(f"more than {low:g}")
+                words.append(f"more than {low}")
             case Le(le=high):
-                words.append(f"at most {high:g}")
+                words.append(f"at most {high}")
             case Lt(lt=high):
-                words.append(f"less than {high:g}")
+                words.append(f"less than {high}")
     return ", ".join(words)
 
 

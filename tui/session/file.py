@@ -40,7 +40,7 @@ def parse(text: str, origin: str = "session") -> Session:
     """A session from TOML text. Raises SessionError; `origin` names the text in errors."""
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
         raise SessionError([Problem("", f"{origin} is not valid TOML: {error}")]) from None
     return from_table(table)
 
@@ -60,9 +60,12 @@ def anchored(session: Session, folder: Path) -> Session:
         value = getattr(getattr(session, section), name)
         if not value:
             continue
-        expanded = Path(value).expanduser()
-        there = (folder / expanded).resolve()
-        if there.exists() and str(there) != value:
+        try:
+            there = (folder / Path(value).expanduser()).resolve()
+            found = there.exists()
+        except (OSError, ValueError, RuntimeError):  # no file can have such a name
+            continue
+        if found and str(there) != value:
             session = replace_value(session, key, str(there))
     return session
 
@@ -111,9 +114,11 @@ def _read(path: Path) -> str:
     try:
         if path.is_dir():
             raise SessionError([Problem("", f"{path} is a folder, not a session file")])
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
             raise SessionError([Problem("", f"{path} is too large to be a session file")])
-        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
         raise SessionError([Problem("", f"there is no file {path}")]) from None
     except UnicodeDecodeError:
@@ -128,14 +133,20 @@ def _explain(detail: ErrorDetails) -> Problem:
     key = ".".join(path)
     if detail["type"] == "extra_forbidden":
         return Problem(key, f"there is no such key{_did_you_mean(path)}")
-    given = detail["input"]
-    shown = f'"{given}"' if isinstance(given, str) else str(given)
+    shown = _shown(detail["input"])
     wanted = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if detail["type"] in ("int_parsing", "float_parsing", "int_type", "float_type"):
         wanted = "should be a number"
     if detail["type"] in ("model_type", "dict_type"):
         wanted = "should be a table"
     return Problem(key, f"{wanted}, not {shown[:80]}")
+
+
+def _shown(given: Any) -> str:
+    try:
+        return f'"{given}"' if isinstance(given, str) else str(given)
+    except ValueError:  # Python refuses to write numbers of thousands of digits
+        return "a number that is far too long"
 
 
 def _did_you_mean(path: list[str]) -> str:
@@ -145,10 +156,10 @@ def _did_you_mean(path: list[str]) -> str:
         assert isinstance(inner, type) and issubclass(inner, BaseModel)
         schema = inner
     word = path[-1]
-    if near := difflib.get_close_matches(word, schema.model_fields, n=1, cutoff=0.5):
-        return f"; did you mean {'.'.join([*path[:-1], near[0]])}?"
     for section, info in Session.model_fields.items():
         inner = info.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel) and word in inner.model_fields:
             return f"; did you mean {section}.{word}?"
+    if near := difflib.get_close_matches(word, schema.model_fields, n=1, cutoff=0.5):
+        return f"; did you mean {'.'.join([*path[:-1], near[0]])}?"
     return f"; known here: {', '.join(schema.model_fields)}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from tui.session.fields import option
 
@@ -18,6 +18,14 @@ class Section(BaseModel):
     """A table of the session file: immutable, and without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _fits_toml(cls, value: Any) -> Any:
+        """Whole numbers of a TOML file have 64 bits; longer ones could not be written again."""
+        if isinstance(value, int) and value.bit_length() > 63:
+            raise ValueError("should be less than 2**63")
+        return value
 
 
 class ModelSection(Section):
@@ -128,6 +136,7 @@ class LoraSection(Section):
         "Fixes the random start of the adapter, so that a run can be repeated.",
         to="FastLanguageModel.get_peft_model.random_state",
         ge=0,
+        le=4_294_967_295,
     )
 
 
@@ -260,6 +269,7 @@ class TrainingSection(Section):
         "Fixes the order of the examples, so that a run can be repeated.",
         to="SFTConfig.seed",
         ge=0,
+        le=4_294_967_295,
     )
     save_strategy: Literal["no", "steps", "epoch"] = option(
         "no",

@@ -1,0 +1,67 @@
+"""What a model on the Hugging Face hub is, from its small files and the headers of its weights alone."""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+
+from huggingface_hub import HfApi, get_safetensors_metadata, hf_hub_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    NotASafetensorsRepoError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    SafetensorsParsingError,
+)
+
+from tui.catalog.local import ModelCard, ModelError, card_from_config, read_json
+
+
+def read_hub_model(name: str, revision: str | None = None) -> ModelCard:
+    """What the hub says of a model. Raises ModelError: not there, gated, or the hub cannot be reached.
+
+    Takes up to some seconds of network, so it belongs into a thread.
+    """
+    try:
+        files = {
+            file.rfilename: file.size
+            for file in HfApi().model_info(name, revision=revision, files_metadata=True).siblings or ()
+        }
+        config = read_json(_download(name, "config.json", revision))
+        has_template = "chat_template.jinja" in files
+        if not has_template and "tokenizer_config.json" in files:
+            has_template = bool(read_json(_download(name, "tokenizer_config.json", revision)).get("chat_template"))
+        return card_from_config(
+            name,
+            config,
+            parameters=_parameters(name, revision),
+            size_bytes=sum(size or 0 for file, size in files.items() if file.endswith(".safetensors")) or None,
+            has_chat_template=has_template,
+        )
+    except GatedRepoError:
+        raise ModelError(f"{name} is gated: accept its licence on the hub and log in with `hf auth login`") from None
+    except RepositoryNotFoundError:
+        raise ModelError(f"there is no model {name} on the hub, or it is private and you are not logged in") from None
+    except LocalEntryNotFoundError:
+        raise ModelError(f"{name} has no config.json that can be read") from None
+    except OfflineModeIsEnabled:
+        raise ModelError(f"{name} cannot be looked up: the hub is switched off (HF_HUB_OFFLINE)") from None
+    except HfHubHTTPError as error:
+        raise ModelError(f"{name} cannot be looked up: {str(error).splitlines()[0]}") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{name} cannot be looked up: the hub cannot be reached ({type(error).__name__})") from None
+
+
+def _download(name: str, file: str, revision: str | None) -> Path:
+    return Path(hf_hub_download(name, file, revision=revision))
+
+
+def _parameters(name: str, revision: str | None) -> int | None:
+    try:
+        metadata = get_safetensors_metadata(name, revision=revision)
+    except (NotASafetensorsRepoError, SafetensorsParsingError):
+        return None
+    tensors = (tensor for file in metadata.files_metadata.values() for tensor in file.tensors.values())
+    return sum(prod(tensor.shape) * (2 if tensor.dtype == "U8" else 1) for tensor in tensors) or None

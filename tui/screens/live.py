@@ -1,0 +1,184 @@
+"""The Live place: what the run does, whether it learns, what it costs, and when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.getters import query_one
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Label, ProgressBar, Static
+
+from tui import words
+from tui.machine.gpu import GpuReading
+from tui.machine.host import HostReading
+from tui.run.folder import RunFolder
+from tui.run.state import RunState, exact_share, form_share
+from tui.screens.base import PlaceScreen
+from tui.session.schema import Session
+from tui.widgets.foreign import foreign
+from tui.widgets.gauges import Gauges
+from tui.widgets.log_tail import LogTail
+from tui.widgets.loss_plot import LossPlot
+
+PHASES = {
+    "starting": "starting the engine",
+    "importing": "importing Unsloth and PyTorch; this takes 10 to 30 seconds",
+    "loading": "loading the model",
+    "reading": "reading the data",
+    "tokenising": "tokenising",
+    "training": "training",
+    "evaluating": "measuring on held-out examples",
+    "comparing": "base and tuned model answer held-out prompts",
+    "saving": "saving",
+    "ready": "done",
+}
+
+
+class LiveScreen(PlaceScreen):
+    """The curve, the figures, the gauges and the log of the run that is watched."""
+
+    PLACE = "live"
+    CSS_PATH = "live.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+x", "app.stop_run", "Stop", id="live.stop", tooltip="Stop the run and save what was learned"),
+        Binding("l", "log", "Log", id="live.log", tooltip="Show or hide what the engine prints"),
+        Binding("c", "app.go('chat')", "Chat", id="live.chat", tooltip="Talk to the result"),
+    ]
+
+    run_folder: reactive[RunFolder | None] = reactive(None)
+    run_state: reactive[RunState] = reactive(RunState, always_update=False)
+    run_session: reactive[Session | None] = reactive(None)
+    gpus: reactive[tuple[GpuReading, ...]] = reactive(tuple)
+    host: reactive[HostReading | None] = reactive(None)
+
+    status = query_one("#status", Label)
+    bar = query_one("#progress", ProgressBar)
+    figures = query_one("#figures", Static)
+    answers = query_one("#answers", Static)
+    log_tail = query_one(LogTail)
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield Label("", id="status", markup=False)
+        yield ProgressBar(id="progress", show_eta=False)
+        with Horizontal(id="columns"):
+            with Vertical(id="left"):
+                yield LossPlot().data_bind(LiveScreen.run_state)
+                with VerticalScroll(id="answers-box"):
+                    yield Static("", id="answers", markup=False)
+                yield LogTail().data_bind(LiveScreen.run_folder)
+            with VerticalScroll(id="right", can_focus=False):
+                yield Static("", id="figures", markup=False)
+                yield Gauges().data_bind(LiveScreen.gpus, LiveScreen.host)
+
+    def on_mount(self) -> None:
+        self.log_tail.display = False
+        self.show_state()
+
+    def action_log(self) -> None:
+        self.log_tail.display = not self.log_tail.display
+
+    def watch_run_folder(self) -> None:
+        if self.is_mounted:
+            self.show_state()
+
+    def watch_run_state(self) -> None:
+        if self.is_mounted:
+            self.show_state()
+
+    def show_state(self) -> None:
+        """Bring everything on the screen up to the state."""
+        state = self.run_state
+        there = self.run_folder is not None
+        self.query_one("#columns").display = there
+        self.bar.display = there and not state.ended
+        self.status.update(foreign(headline(self.run_folder, state)))
+        self.set_class(state.status in ("failed", "crashed"), "-failed")
+        self.set_class(state.status == "finished", "-finished")
+        self.show_progress(state)
+        self.figures.update(foreign("\n".join(figure_lines(state))))
+        lines = answer_lines(state, self.run_session)
+        self.query_one("#answers-box").display = bool(lines)
+        self.answers.update(foreign("\n".join(lines)))
+
+    def show_progress(self, state: RunState) -> None:
+        if state.phase == "training" and state.plan:
+            self.bar.update(total=state.plan.steps, progress=state.last_step.step if state.last_step else 0)
+        elif state.phase_fraction is not None:
+            self.bar.update(total=1, progress=state.phase_fraction)
+        else:
+            self.bar.update(total=None)
+
+
+def headline(folder: RunFolder | None, state: RunState) -> str:
+    """What is happening now, in one or two sentences."""
+    if folder is None:
+        return "No run is open. Start one on Tune (F4, then ctrl+t), or open one on Runs (F7)."
+    if state.failure:
+        advice = f"\nWhat to do: {state.failure.advice}" if state.failure.advice else ""
+        return f"{folder.name} {state.status}: {state.failure.text}{advice}"
+    if state.ended:
+        kept = f"the result is in {state.result}" if state.result else "nothing was kept"
+        chat = "; the model is still loaded, c talks to it" if state.chat_ready else ""
+        return f"{folder.name} {state.status}; {kept}{chat}"
+    doing = state.phase_text or PHASES[state.phase]
+    left = f", {words.seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
+    return f"{folder.name}: {doing}{left}"
+
+
+def figure_lines(state: RunState) -> list[str]:
+    """The figures of a run, a line each; only what is known."""
+    rows: list[tuple[str, str]] = []
+    plan, last = state.plan, state.last_step
+    if plan:
+        rows.append(("update", f"{last.step if last else 0} of {plan.steps}"))
+    if last and plan:
+        rows += [
+            ("epoch", f"{last.epoch:.2f} of {plan.epochs:.2f}"),
+            ("loss", f"{last.loss:.4f}"),
+            ("rate", f"{last.learning_rate:.2e}"),
+            ("grad norm", "–" if last.grad_norm is None else f"{last.grad_norm:.3f}"),
+            ("tokens", f"{words.count(last.tokens)}, {last.tokens_per_s:.0f}/s"),
+            ("an update", f"{state.seconds_a_step or 0:.2f} s"),
+            ("peak memory", words.size(last.peak_memory_bytes)),
+        ]
+    if state.evaluations:
+        best = min(state.evaluations, key=lambda evaluation: evaluation.loss)
+        rows.append(("held out", f"{state.evaluations[-1].loss:.4f}, best {best.loss:.4f}"))
+    if plan:
+        share = plan.trained_parameters / max(1, plan.all_parameters)
+        rows += [("trained", f"{words.count(plan.trained_parameters)}, {share:.2%}"), ("examples", f"{plan.examples}")]
+    if state.memory_loaded:
+        rows.append(("model loaded", words.size(state.memory_loaded.used_bytes)))
+    if state.memory_loaded and state.memory_trained:
+        grown = state.memory_trained.peak_bytes - state.memory_loaded.used_bytes
+        share = state.memory_trained.peak_bytes / state.memory_trained.total_bytes
+        rows += [("for training", words.size(grown)), ("peak", f"{share:.1%} of all")]
+    if state.checkpoints:
+        rows.append(("checkpoints", f"{len(state.checkpoints)}, last at {state.checkpoints[-1].step}"))
+    return [f"{name:13}{text}" for name, text in rows] + [f"! {warning.text}" for warning in state.warnings]
+
+
+def answer_lines(state: RunState, session: Session | None) -> list[str]:
+    """How base and tuned model answered the held-out prompts."""
+    if not state.compared:
+        return []
+    lines = [f"{len(state.compared)} held-out prompts   base → tuned"]
+    base, tuned = exact_share(state.compared, "base"), exact_share(state.compared, "tuned")
+    lines.append(f"exactly right       {words.share(base)} → {words.share(tuned)}")
+    if session and session.evaluation.answer_pattern:
+        pattern = session.evaluation.answer_pattern
+        base, tuned = form_share(state.compared, "base", pattern), form_share(state.compared, "tuned", pattern)
+        lines.append(f"in the right form   {words.share(base)} → {words.share(tuned)}")
+    for row in state.compared:
+        lines += ["", f"? {row.prompt}", f"  base  {_line(row.base)}", f"  tuned {_line(row.tuned)}"]
+        if row.tuned.strip() != row.reference.strip():
+            lines.append(f"  right {_line(row.reference)}")
+    return lines
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

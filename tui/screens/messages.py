@@ -1,0 +1,51 @@
+"""What the screens tell the window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from textual.message import Message
+
+from tui.run.events import Voice
+from tui.run.folder import RunFolder
+
+
+@dataclass
+class SessionEdited(Message):
+    """A value of the session was changed by hand."""
+
+    key: str
+    value: Any
+
+
+@dataclass
+class RunPicked(Message):
+    """A run was chosen to be looked at."""
+
+    folder: RunFolder
+
+
+@dataclass
+class PromptSent(Message):
+    """Something was said to the model."""
+
+    text: str
+    voices: tuple[Voice, ...]
+
+
+@dataclass
+class AnswerCancelled(Message):
+    """The answer that is being written is not wanted any more."""
+
+
+@dataclass
+class ConversationCleared(Message):
+    """A new conversation was begun."""
+
+
+@dataclass
+class PreviewWanted(Message):
+    """A row is to be shown as it is trained on."""
+
+    row: int

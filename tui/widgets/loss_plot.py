@@ -1,0 +1,79 @@
+"""The curve of the loss: every update faint, their running mean strong, the held-out loss beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.reactive import reactive
+from textual_plot import HiResMode, LegendLocation, PlotWidget
+
+from tui.run.state import RunState
+
+MAX_POINTS = 600
+"""A longer curve is thinned to the least and the greatest of each of as many stretches."""
+SMOOTHING = 0.9
+"""Weight of the past in the running mean."""
+
+
+class LossPlot(PlotWidget):  # type: ignore[misc]
+    """Draws the losses of a run; keeps quiet while none are known."""
+
+    run_state: reactive[RunState] = reactive(RunState, always_update=False)
+
+    def __init__(self) -> None:
+        super().__init__(allow_pan_and_zoom=True)
+        self._drawn: tuple[int, int] = (-1, -1)
+
+    def on_mount(self) -> None:
+        self.set_xlabel("update")
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.draw())
+
+    def watch_run_state(self) -> None:
+        drawn = (len(self.run_state.steps), len(self.run_state.evaluations))
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self.draw()
+
+    def draw(self) -> None:
+        """Paint all curves anew, in the colours of the theme."""
+        colours = self.app.theme_variables
+        self.clear()
+        steps = self.run_state.steps
+        if not steps:
+            self.refresh()
+            return
+        x = [float(step.step) for step in steps]
+        y = [step.loss for step in steps]
+        smooth = running_mean(y)
+        self.plot(*thin(x, y), line_style=colours["foreground-muted"], hires_mode=HiResMode.BRAILLE)
+        self.plot(*thin(x, smooth), line_style=colours["curve-train"], hires_mode=HiResMode.BRAILLE, label="training")
+        if evaluations := self.run_state.evaluations:
+            at = [float(evaluation.step) for evaluation in evaluations]
+            losses = [evaluation.loss for evaluation in evaluations]
+            self.scatter(at, losses, marker="◆", marker_style=colours["curve-eval"], label="held out")
+        self.set_xlimits(0, max(2.0, x[-1]))
+        finite = [value for value in y if value == value and abs(value) != float("inf")]
+        if finite:
+            self.set_ylimits(min(0.0, *finite, 0.0), max(finite) * 1.05 or 1.0)
+        self.show_legend(location=LegendLocation.TOPRIGHT, is_visible=True)
+
+
+def running_mean(values: Sequence[float], past: float = SMOOTHING) -> list[float]:
+    """Exponential running mean, corrected for its start as in Adam (Kingma and Ba 2015, section 3)."""
+    means, mean = [], 0.0
+    for number, value in enumerate(values, 1):
+        mean = past * mean + (1 - past) * (value if value == value else mean)
+        means.append(mean / (1 - past**number))
+    return means
+
+
+def thin(x: Sequence[float], y: Sequence[float], points: int = MAX_POINTS) -> tuple[list[float], list[float]]:
+    """At most `points` of a curve: of each stretch its least and its greatest value, in their order."""
+    if len(x) <= points:
+        return list(x), list(y)
+    stretch = -(-len(x) * 2 // points)
+    kept: list[int] = []
+    for start in range(0, len(x), stretch):
+        span = range(start, min(start + stretch, len(x)))
+        kept += sorted({min(span, key=y.__getitem__), max(span, key=y.__getitem__)})
+    return [x[at] for at in kept], [y[at] for at in kept]

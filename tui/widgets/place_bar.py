@@ -1,0 +1,60 @@
+"""The bar of places at the top: which one you are in, and a click to any other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Static
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of the top-level screens."""
+
+    mode: str
+    key: str
+    title: str
+    help: str
+
+
+PLACES = (
+    Place("model", "f2", "Model", "Choose the model to train"),
+    Place("data", "f3", "Data", "Choose the dataset and see how it is read"),
+    Place("tune", "f4", "Tune", "Set how the model is trained, and start"),
+    Place("live", "f5", "Live", "Watch the run"),
+    Place("chat", "f6", "Chat", "Talk to the result beside the base model"),
+    Place("runs", "f7", "Runs", "Every run so far"),
+)
+
+
+class PlaceTab(Static):
+    """One place on the bar."""
+
+    @dataclass
+    class Chosen(Message):
+        """A place was clicked."""
+
+        mode: str
+
+    def __init__(self, place: Place, active: bool) -> None:
+        super().__init__(f"{place.key.upper()} {place.title}", classes="-active" if active else "", markup=False)
+        self.place = place
+        self.tooltip = place.help
+
+    def on_click(self) -> None:
+        self.post_message(self.Chosen(self.place.mode))
+
+
+class PlaceBar(Horizontal):
+    """All places, with the present one marked."""
+
+    def __init__(self, active: str) -> None:
+        super().__init__()
+        self.active = active
+
+    def compose(self) -> ComposeResult:
+        for place in PLACES:
+            yield PlaceTab(place, place.mode == self.active)
