@@ -16,8 +16,8 @@ from tui.session.schema import ChatSection
 def converse(name: str, prompt: str | None, *, base: bool, as_json: bool) -> int:
     """Ask one prompt, or every line of stdin as a conversation. Returns the exit code."""
     run = find_run(name)
-    folder, model = engine_for(run)
     settings = file.load(run.session).chat if run else ChatSection()
+    folder, model = engine_for(run)
     voice: events.Voice = "base" if base and run else "tuned"
     history: list[commands.Message] = []
     code = 0

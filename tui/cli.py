@@ -40,18 +40,15 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: say nothing at exit either
         sys.exit(1)
+    except OSError as error:  # a full disk, a folder that may not be written to
+        _say(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
+        sys.exit(1)
 
 
 @app.command(hidden=True)
 def window(session: Annotated[Path | None, typer.Argument(metavar="[SESSION.toml]")] = None) -> None:
     """Open the window, with a session if one is named."""
-    from tui.session import file
-
-    try:
-        loaded = file.load(session) if session else None
-    except file.SessionError as error:
-        _refuse(str(problem) for problem in error.problems)
-    _open_window(loaded, session)
+    _open_window(_load(session) if session else None, session)
 
 
 @app.command()
@@ -92,7 +89,7 @@ def check(session: SessionFile, as_json: AsJson = False) -> None:
         problems = error.problems
     for problem in problems:
         advice = "" if problem.blocking else "advice: "
-        print(console.to_json(problem) if as_json else f"{advice}{problem}")
+        print(console.to_json(problem) if as_json else console.one_line(f"{advice}{problem}"))
     blocking = any(problem.blocking for problem in problems)
     if not blocking:
         console.say("nothing stands in the way of this session")
@@ -132,9 +129,8 @@ def runs(as_json: AsJson = False) -> None:
             print(console.to_json(row))
             continue
         loss = "" if row["loss"] is None else f"loss {row['loss']:.4f}"
-        print(
-            f"{row['name']:44} {row['status']:9} {row['step']:>6}/{row['steps'] or '?'!s:<6} {loss} {row['reason']}".rstrip()
-        )
+        told = f"{row['name']:44} {row['status']:9} {row['step']:>6}/{row['steps'] or '?'!s:<6} {loss} {row['reason']}"
+        print(console.one_line(told))
 
 
 @app.command()
@@ -149,10 +145,8 @@ def watch(name: RunName, as_json: AsJson = False) -> None:
 @app.command()
 def attach(name: RunName = "latest") -> None:
     """Open the window on a run, the newest when none is named."""
-    from tui.session import file
-
     folder = _find(name)
-    _open_window(file.load(folder.session), None, folder)
+    _open_window(_load(folder.session), None, folder)
 
 
 @app.command()
@@ -180,8 +174,12 @@ def chat(
 ) -> None:
     """Talk to the result of a run, or to any model."""
     from tui.chat_console import converse
+    from tui.session.file import SessionError
 
-    raise typer.Exit(converse(name, prompt, base=base, as_json=as_json))
+    try:
+        raise typer.Exit(converse(name, prompt, base=base, as_json=as_json))
+    except SessionError as error:
+        _refuse(str(problem) for problem in error.problems)
 
 
 def _open_window(session: Session | None, path: Path | None, folder: RunFolder | None = None) -> None:
@@ -192,16 +190,21 @@ def _open_window(session: Session | None, path: Path | None, folder: RunFolder |
     UnslothTui(session=session, session_path=path, run=folder).run()
 
 
+def _load(path: Path) -> Session:
+    from tui.session import file
+
+    try:
+        return file.load(path)
+    except file.SessionError as error:
+        _refuse(str(problem) for problem in error.problems)
+
+
 def _load_checked(path: Path) -> Session:
     """The session of a file, refused with every problem at once when it cannot be trained."""
     from tui import console
     from tui.run.preflight import preflight
-    from tui.session import file
 
-    try:
-        session = file.load(path)
-    except file.SessionError as error:
-        _refuse(str(problem) for problem in error.problems)
+    session = _load(path)
     problems = preflight(session)
     if any(problem.blocking for problem in problems):
         _refuse(str(problem) for problem in problems if problem.blocking)
@@ -238,5 +241,11 @@ def _find(name: str) -> RunFolder:
 
 def _refuse(sentences: object) -> NoReturn:
     for sentence in sentences:  # type: ignore[attr-defined]
-        print(f"unsloth-tui: {sentence}", file=sys.stderr)
+        _say(str(sentence))
     raise typer.Exit(1)
+
+
+def _say(sentence: str) -> None:
+    from tui import console
+
+    console.say(f"unsloth-tui: {console.one_line(sentence)}")

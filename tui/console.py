@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any
 
 from tui import words
 from tui.run import commands, events
@@ -98,8 +99,8 @@ def summary(folder: RunFolder) -> dict[str, object]:
         "status": state.status,
         "step": last.step if last else 0,
         "steps": state.plan.steps if state.plan else None,
-        "loss": _json_number(last.loss) if last else None,
-        "eval_loss": _json_number(state.evaluations[-1].loss) if state.evaluations else None,
+        "loss": last.loss if last else None,
+        "eval_loss": state.evaluations[-1].loss if state.evaluations else None,
         "result": state.result,
         "reason": state.failure.text if state.failure else "",
         "folder": str(folder.path),
@@ -111,9 +112,10 @@ def _json_number(value: float) -> float | str:
     return value if math.isfinite(value) else str(value).replace("nan", "NaN").replace("inf", "Infinity")
 
 
-def to_json(value: object) -> str:
-    """Any of our dataclasses, or a plain value, as one line of JSON."""
-    return json.dumps(value, default=lambda item: asdict(item))
+def to_json(value: Any) -> str:
+    """One of our dataclasses, or a table row, as one line of JSON."""
+    row = value if isinstance(value, dict) else asdict(value)
+    return json.dumps({key: _json_number(item) if isinstance(item, float) else item for key, item in row.items()})
 
 
 def _line(event: events.Event, state: RunState) -> str:
