@@ -21,6 +21,7 @@ def own_slots(theme: Theme) -> dict[str, str]:
         "gauge-ok": theme.success or theme.primary,
         "gauge-warn": theme.warning or theme.primary,
         "gauge-hot": theme.error or theme.primary,
+        "curve-raw": theme.secondary or theme.primary,
         "curve-train": theme.primary,
         "curve-eval": theme.accent or theme.primary,
     }

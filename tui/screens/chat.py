@@ -23,7 +23,7 @@ from tui.widgets.exchange_view import ExchangeView
 from tui.widgets.foreign import foreign
 
 VOICES: tuple[tuple[Voice, ...], ...] = (("tuned",), ("base",), ("tuned", "base"))
-WHO = {("tuned",): "the tuned model", ("base",): "the base model", ("tuned", "base"): "both, one after the other"}
+WHO = {("tuned",): "the tuned model", ("base",): "the base model", ("tuned", "base"): "tuned and base model"}
 
 
 class ChatScreen(PlaceScreen):
@@ -134,5 +134,5 @@ class ChatScreen(PlaceScreen):
         if self.conversation.open_exchange and phase and phase.phase != "ready":
             line = f"{name}: {phase.text} …"
         elif not self.refusal() and not self.run_state.chat_ready and not self.conversation.exchanges:
-            line += "; the model is loaded first, which takes half a minute"
+            line += " (loaded first: half a minute)"
         self.who.update(foreign(line))

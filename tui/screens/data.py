@@ -50,7 +50,7 @@ class DataScreen(PlaceScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "render", "As trained", id="data.render", tooltip="Show the row as the model is trained on it"),
         Binding(
-            "ctrl+e", "sample", "Sample data", id="data.sample", tooltip="Use the shell commands that come with the program"
+            "ctrl+g", "sample", "Sample data", id="data.sample", tooltip="Use the shell commands that come with the program"
         ),
     ]
 
@@ -71,13 +71,13 @@ class DataScreen(PlaceScreen):
         self.rendered = False
 
     def compose_body(self) -> Iterable[Widget]:
-        yield Label("A file: .jsonl .json .csv .tsv .parquet .txt; right completes, Enter reads it", classes="hint")
+        yield Label(".jsonl .json .csv .tsv .parquet or .txt; right completes, Enter takes", classes="hint")
         yield Input(placeholder="/path/to/train.jsonl", id="source", compact=True, suggester=PathSuggester())
         with Horizontal(id="format-row"):
             yield Label("read as")
             yield Choice(FORMATS, self.session.data.format, id="format")
             yield Label("", id="total", markup=False)
-        yield Label("No dataset is chosen yet; ctrl+e takes the sample data", id="summary", markup=False)
+        yield Label("No dataset is chosen yet; ctrl+g takes the sample data", id="summary", markup=False)
         yield DataTable(id="rows", cursor_type="row", zebra_stripes=True)
         yield Label("", id="example-title", classes="section", markup=False)
         with VerticalScroll(id="example-box"):
@@ -85,6 +85,7 @@ class DataScreen(PlaceScreen):
 
     def on_mount(self) -> None:
         self.source.value = self.session.data.source
+        self.table.display = False
         self.read(self.session)
 
     def watch_session(self, before: Session, after: Session) -> None:
@@ -157,11 +158,12 @@ class DataScreen(PlaceScreen):
         else:
             self.summary.update(foreign(look.problem))
         self.table.clear(columns=True)
+        self.table.display = bool(look.rows)
         columns = list(dict.fromkeys(str(column) for row in look.rows for column in row))[:12]
         self.table.add_column("#")
         for column in columns:
             self.table.add_column(cell(column, 30))
-        width = max(20, (self.size.width - 8) // max(1, len(columns)))
+        width = max(20, (self.size.width - 12) // max(1, len(columns)))
         for number, row in enumerate(look.rows, 1):
             self.table.add_row(str(number), *(cell(shown(row.get(column)), width) for column in columns))
         self.show_example()

@@ -85,6 +85,10 @@ class LiveScreen(PlaceScreen):
         if self.is_mounted:
             self.show_state()
 
+    def watch_run_session(self) -> None:
+        if self.is_mounted:
+            self.show_state()
+
     def watch_run_state(self) -> None:
         if self.is_mounted:
             self.show_state()

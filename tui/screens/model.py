@@ -23,6 +23,15 @@ from tui.screens.messages import SessionEdited
 from tui.session.schema import Session
 from tui.widgets.foreign import foreign, plain
 
+FIRST_STEPS = """1  Choose a model here.
+2  F3 Data: choose what it learns from.
+3  F4 Tune: change what you like, or nothing.
+4  ctrl+t starts the run; F5 Live shows it.
+5  F6 Chat: hear base and tuned model.
+
+The run goes on when this window is closed.
+F1 lists every key of a place."""
+
 
 class ModelScreen(PlaceScreen):
     """Models of this machine on the left, what the chosen one is on the right."""
@@ -41,9 +50,7 @@ class ModelScreen(PlaceScreen):
     headline = query_one("#headline", Label)
 
     def compose_body(self) -> Iterable[Widget]:
-        yield Label(
-            "A folder on this machine, or a name on the hub like unsloth/Qwen3-4B; Enter looks at it", classes="hint"
-        )
+        yield Label("A folder on this machine, or a hub name like unsloth/Qwen3-4B; Enter takes it", classes="hint")
         yield Input(placeholder="/path/to/model or owner/model", id="name", compact=True)
         with Horizontal(id="columns"):
             with Vertical(id="left"):
@@ -51,7 +58,7 @@ class ModelScreen(PlaceScreen):
                 yield OptionList(id="models", markup=False)
             with Vertical(id="right"):
                 yield Label("No model is chosen yet", classes="section", id="headline", markup=False)
-                yield Static("", id="card", markup=False)
+                yield Static(FIRST_STEPS, id="card", markup=False)
 
     def on_mount(self) -> None:
         self.name_entry.value = self.session.model.name
@@ -82,6 +89,10 @@ class ModelScreen(PlaceScreen):
         ]
         nothing = Option("None yet. Type a folder or a hub name above,\nor run: unsloth-tui demo", disabled=True)
         self.models.add_options(options or [nothing])
+        if options:
+            self.models.highlighted = 0
+            if not self.session.model.name and self.focused is self.name_entry and not self.name_entry.value:
+                self.models.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if name := event.value.strip():
@@ -142,6 +153,5 @@ def card_text(card: ModelCard) -> str:
         ("vocabulary", card.vocabulary),
         ("context", None if card.context_length is None else f"{card.context_length} tokens"),
         ("chat template", template),
-        ("from", card.name),
     ]
     return "\n".join(f"{name:14}{'–' if value is None else value}" for name, value in rows)

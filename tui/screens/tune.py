@@ -12,6 +12,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Label, Static
 
+from tui import words
 from tui.screens.base import PlaceScreen
 from tui.screens.messages import SessionEdited
 from tui.session.checks import Problem, check
@@ -69,7 +70,11 @@ def outcome_lines(session: Session) -> list[str]:
     """What follows from a session, a line each."""
     training = session.training
     batch, accumulation = training.per_device_train_batch_size, training.gradient_accumulation_steps
-    length = f"{training.max_steps} updates" if training.max_steps else f"{training.num_train_epochs:g} epochs"
+    length = (
+        f"{training.max_steps} updates"
+        if training.max_steps
+        else f"{training.num_train_epochs:g} epoch{'s' * (training.num_train_epochs != 1)}"
+    )
     precision = "4-bit" if session.model.load_in_4bit else "16-bit"
     method = "full fine-tuning" if session.model.full_finetuning else f"LoRA, rank {session.lora.r}"
     scale = session.lora.lora_alpha / (session.lora.r**0.5 if session.lora.use_rslora else session.lora.r)
@@ -77,9 +82,9 @@ def outcome_lines(session: Session) -> list[str]:
         "What it comes to",
         f"  {method}, {precision}",
         *([] if session.model.full_finetuning else [f"  adapter scale {scale:g}"]),
-        f"  {session.effective_batch} examples an update ({batch} × {accumulation})",
+        f"  {session.effective_batch} examples/update ({batch}×{accumulation})",
         f"  {length}",
-        f"  up to {session.effective_batch * session.model.max_seq_length} tokens an update",
+        f"  ≤ {words.count(session.effective_batch * session.model.max_seq_length)} tokens/update",
     ]
 
 

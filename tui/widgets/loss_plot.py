@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual_plot import HiResMode, LegendLocation, PlotWidget
 
@@ -11,12 +13,18 @@ from tui.run.state import RunState
 
 MAX_POINTS = 600
 """A longer curve is thinned to the least and the greatest of each of as many stretches."""
-SMOOTHING = 0.9
-"""Weight of the past in the running mean."""
 
 
-class LossPlot(PlotWidget):  # type: ignore[misc]
+class LossPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc]
     """Draws the losses of a run; keeps quiet while none are known."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("plus,equals_sign", "zoom_x_in", "Zoom in", show=False, id="plot.in", tooltip="Show fewer updates"),
+        Binding("minus", "zoom_x_out", "Zoom out", show=False, id="plot.out", tooltip="Show more updates"),
+        Binding("left", "pan_left", "Earlier", show=False, id="plot.left", tooltip="Move to earlier updates"),
+        Binding("right", "pan_right", "Later", show=False, id="plot.right", tooltip="Move to later updates"),
+        Binding("0", "reset_scales", "All", show=False, id="plot.all", tooltip="Show the whole curve again"),
+    ]
 
     run_state: reactive[RunState] = reactive(RunState, always_update=False)
 
@@ -25,7 +33,7 @@ class LossPlot(PlotWidget):  # type: ignore[misc]
         self._drawn: tuple[int, int] = (-1, -1)
 
     def on_mount(self) -> None:
-        self.set_xlabel("update")
+        self.margin_top, self.margin_bottom = 1, 2
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.draw())
 
     def watch_run_state(self) -> None:
@@ -44,8 +52,8 @@ class LossPlot(PlotWidget):  # type: ignore[misc]
             return
         x = [float(step.step) for step in steps]
         y = [step.loss for step in steps]
-        smooth = running_mean(y)
-        self.plot(*thin(x, y), line_style=colours["foreground-muted"], hires_mode=HiResMode.BRAILLE)
+        smooth = running_mean(y, window=max(5.0, len(y) / 60))
+        self.plot(*thin(x, y), line_style=colours["curve-raw"], hires_mode=HiResMode.BRAILLE)
         self.plot(*thin(x, smooth), line_style=colours["curve-train"], hires_mode=HiResMode.BRAILLE, label="training")
         if evaluations := self.run_state.evaluations:
             at = [float(evaluation.step) for evaluation in evaluations]
@@ -58,8 +66,9 @@ class LossPlot(PlotWidget):  # type: ignore[misc]
         self.show_legend(location=LegendLocation.TOPRIGHT, is_visible=True)
 
 
-def running_mean(values: Sequence[float], past: float = SMOOTHING) -> list[float]:
-    """Exponential running mean, corrected for its start as in Adam (Kingma and Ba 2015, section 3)."""
+def running_mean(values: Sequence[float], window: float) -> list[float]:
+    """Exponential running mean over about `window` values, its start corrected as in Adam (Kingma and Ba 2015, section 3)."""
+    past = 1 - 1 / window
     means, mean = [], 0.0
     for number, value in enumerate(values, 1):
         mean = past * mean + (1 - past) * (value if value == value else mean)
