@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def iterate_rows(source: str) -> Iterator[Row]:
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8 text: line {_undecodable_line(path)} cannot be read") from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise DataError(f"{path} cannot be read: {error.strerror or ' '.join(str(error).split())}") from None
     if not found:
         raise DataError(f"{path} is empty: there is not a single row in it")
 
@@ -110,12 +110,14 @@ def _csv(path: Path) -> Iterator[Row]:
     csv.field_size_limit(_FIELD_LIMIT)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        rows = csv.DictReader(stream, delimiter=delimiter)
+        rows = csv.reader(stream, delimiter=delimiter)
         try:
-            for row in rows:
-                if None in row:
+            written = (row for row in rows if any(cell.strip() for cell in row))  # spreadsheets leave empty rows behind
+            columns = next(written, [])
+            for row in written:
+                if len(row) > len(columns):
                     raise DataError(f"{path}, line {rows.line_num}: more values than columns")
-                yield {column: value or "" for column, value in row.items()}
+                yield dict(zip_longest(columns, row, fillvalue=""))
         except csv.Error as error:
             raise DataError(f"{path}, line {rows.line_num}: {error}") from None
 
@@ -128,7 +130,7 @@ def _parquet(path: Path) -> Iterator[Row]:
         for batch in pyarrow.parquet.ParquetFile(path).iter_batches(1000):
             yield from batch.to_pylist()
     except pyarrow.ArrowException as error:
-        raise DataError(f"{path} is not a Parquet file: {error}") from None
+        raise DataError(f"{path} is not a Parquet file: {' '.join(str(error).split())}") from None
 
 
 def _text(path: Path) -> Iterator[Row]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tui.engine.serve import serve
-from tui.engine.supervise import fork_worker
+from tui.engine.supervise import end_children_with_me, fork_worker
 from tui.resources import home
 from tui.run.folder import RunFolder
 
@@ -23,6 +23,7 @@ def main() -> None:
     _set_environment()
     if "RANK" not in os.environ:  # torchrun already watches over its own processes
         fork_worker(folder)
+    end_children_with_me()
     sys.exit(serve(folder, given.owner))
 
 

@@ -50,6 +50,7 @@ def load_model(session: Session, name: str = "") -> Loaded:
     chosen = arguments(session, "FastLanguageModel.from_pretrained") | {"model_name": name}
     chosen["dtype"] = None if session.model.dtype == "auto" else getattr(torch, session.model.dtype)
     model, tokenizer = FastLanguageModel.from_pretrained(**chosen)
+    model.generation_config.max_length = None  # answers have a length of their own, and both together warn each time
     return Loaded(name, model, _with_template(tokenizer, session))
 
 

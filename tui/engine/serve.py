@@ -32,6 +32,8 @@ def serve(folder: RunFolder, owner: int | None) -> int:
         print(error, file=sys.stderr)
         return 1
     emit, control = emitter(folder), Control()
+    if not folder.session.exists():
+        control.enter("idle")  # a workbench has nothing to train: whatever is asked of it may be asked at once
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: _obey(commands.Stop(), control, emit))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -10,9 +11,12 @@ from tui.machine.host import oom_kills
 from tui.run import events
 from tui.run.folder import RunFolder
 from tui.run.lines import append_line
+from tui.run.lock import is_held
 from tui.run.process import last_words
 from tui.run.state import fold_all
 from tui.run.watcher import read_events
+
+PR_SET_PDEATHSIG = 1
 
 
 def fork_worker(folder: RunFolder) -> None:
@@ -26,9 +30,20 @@ def fork_worker(folder: RunFolder) -> None:
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
-    if code != 0 and not fold_all(read_events(folder)).ended:
+    # another engine may hold the folder: then this one was refused, and the run it says that of goes on
+    if code != 0 and not is_held(folder.lock) and not fold_all(read_events(folder)).ended:
         append_line(folder.events, events.to_line(_explain(folder, code, oom_kills() > kills_before)))
     sys.exit(max(0, code) or int(code != 0))
+
+
+def end_children_with_me() -> None:
+    """Have the kernel end every process forked from this one when it ends, however it ends; only Linux can.
+
+    Libraries fork helpers to tokenise and to load batches, which would otherwise wait for ever for an engine that is gone.
+    """
+    if sys.platform == "linux":
+        prctl = ctypes.CDLL(None).prctl
+        os.register_at_fork(after_in_child=lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
 
 
 def _explain(folder: RunFolder, code: int, out_of_memory: bool) -> events.Failed:

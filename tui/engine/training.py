@@ -57,6 +57,7 @@ def training_arguments(folder: RunFolder, session: Session) -> dict[str, Any]:
         "logging_nan_inf_filter": False,  # else a loss that is not a number is shown as the one before
         "eval_strategy": "steps" if evaluates else "no",
         "disable_tqdm": True,
+        "include_num_input_tokens_seen": "non_padding",
     }
 
 
@@ -106,7 +107,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
         loss = metrics["eval_loss"]
         best = loss < self.lowest
-        self.lowest = min(loss, self.lowest)
+        self.lowest = loss if best else self.lowest  # min() would keep a loss that is not a number
         perplexity = math.exp(min(loss, 700))
         self.emit(events.Evaluated(step=state.global_step, loss=loss, perplexity=perplexity, best=best))
         self.mark = time.monotonic()
@@ -120,7 +121,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
     def _step(self, state: Any, logs: dict[str, Any]) -> events.StepDone:
         now = time.monotonic()
         seconds, self.mark = now - self.mark, now
-        tokens = int(logs.get("num_tokens", 0))
+        tokens = int(logs.get("num_input_tokens_seen", 0))
         fresh, self.tokens = tokens - self.tokens, tokens
         return events.StepDone(
             step=state.global_step,

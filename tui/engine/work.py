@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.data.sources import DataError
 from tui.engine import failures
 from tui.engine.control import Control
 from tui.engine.emit import Emit
@@ -192,7 +193,9 @@ def _preview(job: Preview, emit: Emit) -> None:
     emit(events.PhaseChanged(phase="loading", text="reading the tokenizer"))
     tokenizer = load_tokenizer(session)
     shape = shape_of(session.data.source, session.data.format)
-    example = next(islice(iterate_examples(session.data.source, shape), job.row, None))
+    example = next(islice(iterate_examples(session.data.source, shape), job.row, None), None)
+    if example is None:
+        raise DataError(f"{session.data.source} has no row {job.row + 1}")
     text = render(example, tokenizer)
     emit(events.PhaseChanged(phase="ready"))
     emit(events.Previewed(id=job.id, row=job.row, text=text, tokens=len(tokenizer.tokenize(text))))

@@ -62,7 +62,7 @@ class StepDone(Happened):
     learning_rate: float
     grad_norm: float | None = None
     tokens: int = 0
-    """Tokens seen since the start, padding included."""
+    """Tokens seen since the start, without padding."""
     tokens_per_s: float = 0.0
     seconds: float
     peak_memory_bytes: int = 0

@@ -15,7 +15,7 @@ MAX_POINTS = 600
 """A longer curve is thinned to the least and the greatest of each of as many stretches."""
 
 
-class LossPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc]
+class LossPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call-arg]
     """Draws the losses of a run; keeps quiet while none are known."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -67,7 +67,10 @@ class LossPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc]
 
 
 def running_mean(values: Sequence[float], window: float) -> list[float]:
-    """Exponential running mean over about `window` values, its start corrected as in Adam (Kingma and Ba 2015, section 3)."""
+    """Exponential running mean over about `window` values.
+
+    Its start is corrected as in Adam (Kingma and Ba 2015, section 3).
+    """
     past = 1 - 1 / window
     means, mean = [], 0.0
     for number, value in enumerate(values, 1):
