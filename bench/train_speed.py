@@ -30,12 +30,13 @@ from trl import SFTConfig, SFTTrainer
 folder, steps, four_bit, data = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "1", sys.argv[4]
 model, tokenizer = FastLanguageModel.from_pretrained(model_name=folder, max_seq_length=512, load_in_4bit=four_bit)
 model = FastLanguageModel.get_peft_model(model, r=16, lora_alpha=16, lora_dropout=0, bias="none", random_state=3407,
-    use_gradient_checkpointing="unsloth", target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])
+    use_gradient_checkpointing="unsloth",
+    target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])
 rows = load_dataset("json", data_files=data, split="train")
 rows = rows.map(lambda row: {"text": tokenizer.apply_chat_template(row["messages"], tokenize=False)})
 trainer = SFTTrainer(model=model, processing_class=tokenizer, train_dataset=rows, args=SFTConfig(
-    output_dir="out", dataset_text_field="text", max_length=512, per_device_train_batch_size=8, gradient_accumulation_steps=1,
-    max_steps=steps, learning_rate=2e-4, warmup_steps=5, logging_steps=1, optim="adamw_8bit", weight_decay=0.001,
+    output_dir="out", dataset_text_field="text", max_length=512, per_device_train_batch_size=8,
+    gradient_accumulation_steps=1, max_steps=steps, learning_rate=2e-4, warmup_steps=5, logging_steps=1, optim="adamw_8bit", weight_decay=0.001,
     lr_scheduler_type="linear", seed=3407, report_to="none", save_strategy="no"))
 trainer = train_on_responses_only(trainer)
 marks = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -72,7 +72,7 @@ class UnslothTui(App[None]):
         Binding("f1", "explain", "Help", id="help", tooltip="Every key of this place"),
         Binding("ctrl+t", "start_run", "Start run", id="start", tooltip="Train the session in a process of its own"),
         Binding("ctrl+s", "save", "Save", id="save", tooltip="Write the session to a TOML file"),
-        Binding("ctrl+o", "open", "Open", id="open", tooltip="Read a session from a TOML file"),
+        Binding("ctrl+o", "open", "Open", id="open", tooltip="Read a session from a TOML file", show=False),
         Binding("q,ctrl+q", "leave", "Quit", id="quit", tooltip="Leave the window; a run goes on without it"),
     ]
 
@@ -270,13 +270,13 @@ class UnslothTui(App[None]):
 
     def on_prompt_sent(self, event: messages.PromptSent) -> None:
         session = (self.run_session if self.run_folder else None) or self.session
-        history = self.conversation.messages_for(event.voices[0])
-        said = [*history, commands.Message("user", event.text)]
         in_memory = self.run_folder if self.run_state.chat_ready else None
         model = "" if in_memory else str(self.run_folder.path) if self.run_folder else session.model.name
-        chat = talk.request(said, event.voices, session.chat, model)
-        self.conversation = conversation.asked(self.conversation, chat)
-        send(in_memory or self._open_workbench(), chat)
+        name = uuid.uuid4().hex
+        for voice in event.voices:  # each goes on from what it said itself
+            said = [*self.conversation.messages_for(voice), commands.Message("user", event.text)]
+            send(in_memory or self._open_workbench(), talk.request(said, voice, session.chat, model, name))
+        self.conversation = conversation.asked(self.conversation, name, event.text, event.voices)
 
     def on_answer_cancelled(self) -> None:
         exchange = self.conversation.open_exchange
@@ -291,8 +291,7 @@ class UnslothTui(App[None]):
         self.conversation = Conversation()
 
     def on_preview_wanted(self, event: messages.PreviewWanted) -> None:
-        name = f"{time.monotonic_ns()}"
-        send(self._open_workbench(), commands.Preview(id=name, row=event.row, session=file.dumps(self.session)))
+        send(self._open_workbench(), commands.Preview(id=uuid.uuid4().hex, row=event.row, session=file.dumps(self.session)))
 
     def _open_workbench(self) -> RunFolder:
         """The engine for what is not a run, started when it is first needed."""

@@ -18,12 +18,12 @@ def converse(name: str, prompt: str | None, *, base: bool, as_json: bool) -> int
     run = find_run(name)
     settings = file.load(run.session).chat if run else ChatSection()
     folder, model = engine_for(run)
-    voice: events.Voice = "base" if base and run else "tuned"
+    voice: events.Voice = "base" if base or not run else "tuned"
     history: list[commands.Message] = []
     code = 0
     for line in [prompt] if prompt is not None else iter(_read_line, None):
         asked = [*history, commands.Message("user", line or "")]
-        chat = request(asked, (voice,), settings, model or ("" if run else name))
+        chat = request(asked, voice, settings, model or ("" if run else name))
         reply, code = _stream(folder, chat, as_json)
         if not code:
             history = [*asked, commands.Message("assistant", reply)]

@@ -173,9 +173,13 @@ def chat(
     as_json: AsJson = False,
 ) -> None:
     """Talk to the result of a run, or to any model."""
+    from tui.catalog.local import is_path
     from tui.chat_console import converse
+    from tui.run.folder import find_run
     from tui.session.file import SessionError
 
+    if find_run(name) is None and not is_path(name) and "/" not in name:
+        _refuse([f"there is no run {name}, or more than one, and it names no model (a folder, or owner/model)"])
     try:
         raise typer.Exit(converse(name, prompt, base=base, as_json=as_json))
     except SessionError as error:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from math import prod
 from pathlib import Path
 
+import httpx
 from huggingface_hub import HfApi, get_safetensors_metadata, hf_hub_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
-    LocalEntryNotFoundError,
+    HFValidationError,
     NotASafetensorsRepoError,
     OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
     RepositoryNotFoundError,
     SafetensorsParsingError,
 )
 
-from tui.catalog.local import ModelCard, ModelError, card_from_config, read_json
+from tui.catalog.local import ModelCard, ModelError, card_from_config, is_quantisation_detail, read_json
 
 
 def read_hub_model(name: str, revision: str | None = None) -> ModelCard:
@@ -44,13 +46,15 @@ def read_hub_model(name: str, revision: str | None = None) -> ModelCard:
         raise ModelError(f"{name} is gated: accept its licence on the hub and log in with `hf auth login`") from None
     except RepositoryNotFoundError:
         raise ModelError(f"there is no model {name} on the hub, or it is private and you are not logged in") from None
-    except LocalEntryNotFoundError:
-        raise ModelError(f"{name} has no config.json that can be read") from None
+    except RemoteEntryNotFoundError:
+        raise ModelError(f"{name} is no model: it has no config.json") from None
+    except HFValidationError:
+        raise ModelError(f"{name} is no name on the hub (owner/model)") from None
     except OfflineModeIsEnabled:
         raise ModelError(f"{name} cannot be looked up: the hub is switched off (HF_HUB_OFFLINE)") from None
     except HfHubHTTPError as error:
         raise ModelError(f"{name} cannot be looked up: {str(error).splitlines()[0]}") from None
-    except (OSError, ValueError) as error:
+    except (httpx.HTTPError, OSError, ValueError) as error:
         raise ModelError(f"{name} cannot be looked up: the hub cannot be reached ({type(error).__name__})") from None
 
 
@@ -63,5 +67,6 @@ def _parameters(name: str, revision: str | None) -> int | None:
         metadata = get_safetensors_metadata(name, revision=revision)
     except (NotASafetensorsRepoError, SafetensorsParsingError):
         return None
-    tensors = (tensor for file in metadata.files_metadata.values() for tensor in file.tensors.values())
-    return sum(prod(tensor.shape) * (2 if tensor.dtype == "U8" else 1) for tensor in tensors) or None
+    tensors = (item for file in metadata.files_metadata.values() for item in file.tensors.items())
+    counted = [tensor for key, tensor in tensors if not is_quantisation_detail(key)]
+    return sum(prod(tensor.shape) * (2 if tensor.dtype == "U8" else 1) for tensor in counted) or None

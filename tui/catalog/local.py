@@ -116,13 +116,14 @@ def parameters_in(path: Path) -> int:
         return sum(
             prod(tensor["shape"]) * (2 if tensor["dtype"] == "U8" else 1)
             for key, tensor in header.items()
-            if key != "__metadata__" and not _is_quantisation_detail(key)
+            if key != "__metadata__" and not is_quantisation_detail(key)
         )
     except (OSError, ValueError, struct.error, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: {error}") from None
 
 
-def _is_quantisation_detail(key: str) -> bool:
+def is_quantisation_detail(key: str) -> bool:
+    """Whether a tensor only says how another one is packed."""
     return any(word in key for word in (".absmax", ".quant_map", ".quant_state", ".nested_"))
 
 

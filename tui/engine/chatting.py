@@ -29,7 +29,7 @@ def answer(loaded: Loaded, chat: Chat, emit: Emit, cancelled: Callable[[], bool]
     """Answer a conversation in every voice it asks for, as `Replied` events."""
     FastLanguageModel.for_inference(loaded.model)
     for voice in chat.voices:
-        if voice == "base" and not loaded.has_adapter:
+        if voice == "base" and loaded.tuned and not loaded.has_adapter:
             text = "there is no base model to hear: this model has no adapter that could be switched off"
             emit(Replied(id=chat.id, voice=voice, done=True, error=text))
         else:
@@ -87,7 +87,7 @@ def _encode(loaded: Loaded, messages: list[Turn]) -> torch.Tensor:
 
 
 def _generate(loaded: Loaded, voice: Voice, ids: torch.Tensor, **chosen: Any) -> torch.Tensor:
-    quiet = loaded.model.disable_adapter() if voice == "base" else nullcontext()
+    quiet = loaded.model.disable_adapter() if voice == "base" and loaded.has_adapter else nullcontext()
     with quiet, torch.inference_mode():
         return loaded.model.generate(  # type: ignore[no-any-return]
             input_ids=ids, attention_mask=torch.ones_like(ids), pad_token_id=_pad(loaded.tokenizer), **chosen

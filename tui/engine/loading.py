@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import torch
+from transformers import AutoTokenizer
 from unsloth import FastLanguageModel
 from unsloth.chat_templates import get_chat_template
 from unsloth.tokenizer_utils import load_correct_tokenizer
@@ -29,6 +30,8 @@ class Loaded:
     name: str
     model: Any
     tokenizer: Any
+    tuned: bool = True
+    """Whether it is the result of a training rather than a model as it came."""
 
     @property
     def has_adapter(self) -> bool:
@@ -60,8 +63,11 @@ def load_tokenizer(session: Session) -> Any:
     if is_path(name):
         read_model(name)
         name = str(Path(name).expanduser())
-    tokenizer = load_correct_tokenizer(name, trust_remote_code=session.model.trust_remote_code)
-    return _with_template(tokenizer, session)
+    chosen = {"revision": session.model.revision, "trust_remote_code": session.model.trust_remote_code}
+    if torch.cuda.is_available():
+        return _with_template(load_correct_tokenizer(name, **chosen), session)
+    # Unsloth's repairs are for its GPU models, and importing these patches what the CPU backend runs on, in ten seconds
+    return _with_template(AutoTokenizer.from_pretrained(name, **chosen), session)
 
 
 def add_adapter(loaded: Loaded, session: Session) -> None:
@@ -92,12 +98,13 @@ def measure_memory(moment: Any) -> MemoryMeasured:
 
 
 def peak_resident_bytes() -> int:
-    """The most memory that this process ever held, as the kernel tells it (``VmHWM``); 0 where it does not."""
+    """The most memory that this process ever held (``VmHWM``), or what it holds now where the kernel does not tell."""
+    now = int(psutil.Process().memory_info().rss)
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
+        return now
+    return max([now, *(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))])
 
 
 def _with_template(tokenizer: Any, session: Session) -> Any:

@@ -75,7 +75,8 @@ def _obey(command: commands.Command, control: Control, emit: Emit) -> None:
                 os._exit(0)
         case commands.Chat() if control.stage in ("preparing", "training"):
             text = "the model is still training; it can be talked to when that is done"
-            emit(events.Replied(id=command.id, voice=command.voices[0], done=True, error=text))
+            for voice in command.voices:
+                emit(events.Replied(id=command.id, voice=voice, done=True, error=text))
         case commands.Chat() | commands.Preview():
             control.add(command)
         case commands.Cancel():

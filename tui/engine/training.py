@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
@@ -19,7 +18,7 @@ from tui.data.sources import DataError
 from tui.engine.control import Control
 from tui.engine.dataset import Texts
 from tui.engine.emit import Emit
-from tui.engine.loading import Loaded
+from tui.engine.loading import Loaded, peak_resident_bytes
 from tui.run import events
 from tui.run.folder import RunFolder
 from tui.session.fields import arguments
@@ -132,9 +131,5 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
             tokens=tokens,
             tokens_per_s=fresh / seconds if seconds > 0 else 0.0,
             seconds=seconds,
-            peak_memory_bytes=torch.cuda.max_memory_reserved() if torch.cuda.is_available() else _resident_bytes(),
+            peak_memory_bytes=torch.cuda.max_memory_reserved() if torch.cuda.is_available() else peak_resident_bytes(),
         )
-
-
-def _resident_bytes() -> int:
-    return int(psutil.Process().memory_info().rss)

@@ -150,7 +150,8 @@ def _answer_jobs(loaded: Loaded | None, keep_s: float, control: Control, emit: E
             failure = failures.explain(error)
             text = f"{failure.text}. {failure.advice}".strip(". ")
             if isinstance(job, Chat):
-                emit(events.Replied(id=job.id, voice=job.voices[-1], done=True, error=text))
+                for voice in job.voices:
+                    emit(events.Replied(id=job.id, voice=voice, done=True, error=text))
             else:
                 emit(events.Previewed(id=job.id, row=job.row, error=text))
 
@@ -172,7 +173,7 @@ def _load_for_chat(name: str, emit: Emit) -> Loaded:
     emit(events.PhaseChanged(phase="loading", text=f"loading {name}"))
     run = find_run_folder(name)
     loaded = load_model(Session(), name) if run is None else load_model(file.load(run.session), str(run.adapter))
-    loaded.name = name
+    loaded.name, loaded.tuned = name, run is not None
     emit(events.PhaseChanged(phase="ready"))
     return loaded
 

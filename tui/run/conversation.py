@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tui.run.commands import Chat, Message
+from tui.run.commands import Message
 from tui.run.events import Replied, Voice
 
 
@@ -56,10 +57,10 @@ class Conversation:
         return history
 
 
-def asked(conversation: Conversation, chat: Chat) -> Conversation:
+def asked(conversation: Conversation, id: str, prompt: str, voices: Sequence[Voice]) -> Conversation:
     """The conversation once a prompt is on its way."""
-    answers = tuple(Answer(voice) for voice in chat.voices)
-    return Conversation((*conversation.exchanges, Exchange(chat.id, chat.messages[-1].content, answers)))
+    exchange = Exchange(id, prompt, tuple(Answer(voice) for voice in voices))
+    return Conversation((*conversation.exchanges, exchange))
 
 
 def fold_reply(conversation: Conversation, reply: Replied) -> Conversation:
@@ -88,11 +89,7 @@ def given_up(conversation: Conversation, why: str) -> Conversation:
 
 
 def _grown(answer: Answer, reply: Replied) -> Answer:
-    if answer.done:
-        return answer
-    if reply.error and reply.done:  # the engine gives up on every voice at once
-        return replace(answer, done=True, error=reply.error)
-    if answer.voice != reply.voice:
+    if answer.done or answer.voice != reply.voice:
         return answer
     return replace(
         answer,
@@ -100,4 +97,5 @@ def _grown(answer: Answer, reply: Replied) -> Answer:
         done=reply.done,
         tokens=reply.tokens or answer.tokens,
         tokens_per_s=reply.tokens_per_s or answer.tokens_per_s,
+        error=reply.error,
     )

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tui.resources import home
+from tui.run.lock import is_held
 from tui.session import file
 from tui.session.schema import Session
+
+WORKBENCH_KEPT_S = 3600.0
+"""How long the log of an ended workbench can still be read."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +77,12 @@ def create_run(session: Session) -> RunFolder:
 
 
 def create_workbench() -> RunFolder:
-    """Make the folder of an engine for what is not a run. Raises OSError."""
-    return RunFolder(_new_folder(_private(home() / "workbench"), f"{datetime.now():%Y-%m-%d-%H%M%S}-{os.getpid()}"))
+    """Make the folder of an engine for what is not a run, and clear away those of earlier ones. Raises OSError."""
+    benches = _private(home() / "workbench")
+    for path in benches.iterdir():
+        if not is_held(path / "engine.lock") and time.time() - path.stat().st_mtime > WORKBENCH_KEPT_S:
+            shutil.rmtree(path, ignore_errors=True)
+    return RunFolder(_new_folder(benches, f"{datetime.now():%Y-%m-%d-%H%M%S}-{os.getpid()}"))
 
 
 def list_runs() -> list[RunFolder]:

@@ -29,14 +29,14 @@ def engine_for(run: RunFolder | None) -> tuple[RunFolder, str]:
 
 
 def request(
-    messages: Sequence[commands.Message], voices: tuple[events.Voice, ...], chat: ChatSection, model: str = ""
+    messages: Sequence[commands.Message], voice: events.Voice, chat: ChatSection, model: str = "", id: str = ""
 ) -> commands.Chat:
-    """A chat command with a name of its own and the sampling settings of a session."""
+    """A chat command with the sampling settings of a session, and a name of its own unless one is given."""
     system = (commands.Message("system", chat.system_prompt),) if chat.system_prompt else ()
     return commands.Chat(
-        id=uuid.uuid4().hex,
+        id=id or uuid.uuid4().hex,
         messages=(*system, *messages),
-        voices=voices,
+        voices=(voice,),
         model=model,
         temperature=chat.temperature,
         top_p=chat.top_p,
@@ -57,7 +57,7 @@ def ask(folder: RunFolder, chat: commands.Chat) -> Iterator[events.Event]:
                     yield event
                     if event.done:
                         open_voices.discard(event.voice)
-                    if not open_voices or (event.done and event.error):
+                    if not open_voices:
                         return
                 case events.PhaseChanged() if event.time >= chat.time:
                     yield event

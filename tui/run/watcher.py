@@ -58,6 +58,7 @@ def follow(folder: RunFolder, until: threading.Event) -> Iterator[events.Event]:
     """Every event from the first on, as they come, until `until` is set; says by EngineSeen when liveness changes."""
     tail = Tail(folder.events)
     alive: bool | None = None
+    doubted = False
     next_look = 0.0
     while not until.is_set():
         liveness = None
@@ -66,9 +67,12 @@ def follow(folder: RunFolder, until: threading.Event) -> Iterator[events.Event]:
         for line in tail.read():
             if (event := events.from_line(line)) is not None:
                 yield event
-        if liveness is not None and liveness.alive != alive:
-            alive = liveness.alive
-            yield liveness
+        if liveness is not None:
+            # the process that watches over an engine needs a moment to write down why it died: look twice
+            if liveness.alive != alive and (liveness.alive or alive is None or doubted):
+                alive = liveness.alive
+                yield liveness
+            doubted = not liveness.alive
         until.wait(POLL_S)
 
 

@@ -32,7 +32,7 @@ class ChatScreen(PlaceScreen):
     PLACE = "chat"
     CSS_PATH = "chat.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+b", "voices", "Tuned/base/both", id="chat.voices", tooltip="Who answers: tuned, base, or both"),
+        Binding("ctrl+b", "voices", "Who answers", id="chat.voices", tooltip="Who answers: tuned, base, or both"),
         Binding("escape", "cancel", "Stop answer", id="chat.cancel", tooltip="Stop the answer and keep what came"),
         Binding("ctrl+n", "clear", "New", id="chat.clear", tooltip="Begin a new conversation"),
     ]
@@ -72,7 +72,7 @@ class ChatScreen(PlaceScreen):
             self.notify(refusal, severity="warning")
             return
         event.input.value = ""
-        self.post_message(PromptSent(text, self.voices))
+        self.post_message(PromptSent(text, self.voices if self.run_folder else ("base",)))
 
     def refusal(self) -> str:
         """Why nobody can answer now; empty when somebody can."""
@@ -129,7 +129,7 @@ class ChatScreen(PlaceScreen):
     def show_who(self) -> None:
         """Say who answers, where the model is, and what is being done."""
         name = self.run_folder.name if self.run_folder else self.session.model.name.rpartition("/")[2]
-        line = self.refusal() or f"{name}: {WHO[self.voices]} will answer"
+        line = self.refusal() or f"{name}: {WHO[self.voices] if self.run_folder else 'this model'} will answer"
         phase = self.workbench_phase
         if self.conversation.open_exchange and phase and phase.phase != "ready":
             line = f"{name}: {phase.text} …"

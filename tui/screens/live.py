@@ -125,9 +125,9 @@ def headline(folder: RunFolder | None, state: RunState) -> str:
         advice = f"\nWhat to do: {state.failure.advice}" if state.failure.advice else ""
         return f"{folder.name} {state.status}: {state.failure.text}{advice}"
     if state.ended:
-        kept = f"the result is in {state.result}" if state.result else "nothing was kept"
-        chat = "; the model is still loaded, c talks to it" if state.chat_ready else ""
-        return f"{folder.name} {state.status}; {kept}{chat}"
+        kept = "c talks to the result" if state.result else "nothing was kept"
+        loaded = ", which is still loaded" if state.chat_ready else ""
+        return f"{folder.name} {state.status}; {kept}{loaded}"
     doing = state.phase_text or PHASES[state.phase]
     left = f", {words.seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
     return f"{folder.name}: {doing}{left}"
@@ -163,7 +163,10 @@ def figure_lines(state: RunState) -> list[str]:
         rows += [("for training", words.size(grown)), ("peak", f"{share:.1%} of all")]
     if state.checkpoints:
         rows.append(("checkpoints", f"{len(state.checkpoints)}, last at {state.checkpoints[-1].step}"))
-    return [f"{name:13}{text}" for name, text in rows] + [f"! {warning.text}" for warning in state.warnings]
+    lines = [f"{name:13}{text}" for name, text in rows]
+    if state.result:
+        lines += ["", "result in", state.result]
+    return lines + [f"! {warning.text}" for warning in state.warnings]
 
 
 def answer_lines(state: RunState, session: Session | None) -> list[str]:

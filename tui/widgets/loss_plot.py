@@ -14,6 +14,9 @@ from tui.run.state import RunState
 MAX_POINTS = 600
 """A longer curve is thinned to the least and the greatest of each of as many stretches."""
 
+LEGEND_WIDTH = 60
+"""In a narrower plot the legend would cover the curves."""
+
 
 class LossPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call-arg]
     """Draws the losses of a run; keeps quiet while none are known."""
@@ -63,7 +66,7 @@ class LossPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call-a
         finite = [value for value in y if value == value and abs(value) != float("inf")]
         if finite:
             self.set_ylimits(min(0.0, *finite, 0.0), max(finite) * 1.05 or 1.0)
-        self.show_legend(location=LegendLocation.TOPRIGHT, is_visible=True)
+        self.show_legend(location=LegendLocation.TOPRIGHT, is_visible=self.size.width >= LEGEND_WIDTH)
 
 
 def running_mean(values: Sequence[float], window: float) -> list[float]:
