@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from tui.run import events
 from tui.run.folder import RunFolder
 from tui.run.lines import Tail
-from tui.run.lock import holder_of, is_held
+from tui.run.lock import STALE_S, holder_of, is_held
 from tui.run.process import last_words
 from tui.run.state import RunState, fold, fold_all
 
@@ -28,6 +28,14 @@ def engine_alive(folder: RunFolder) -> bool:
         return False
     try:
         return time.time() - folder.path.stat().st_ctime < STARTING_S
+    except OSError:
+        return False
+
+
+def beaten_lately(folder: RunFolder) -> bool:
+    """Whether an engine lived in the folder a few heartbeats ago."""
+    try:
+        return time.time() - folder.lock.stat().st_mtime < STALE_S
     except OSError:
         return False
 
@@ -69,7 +77,8 @@ def follow(folder: RunFolder, until: threading.Event) -> Iterator[events.Event]:
                 yield event
         if liveness is not None:
             # the process that watches over an engine needs a moment to write down why it died: look twice
-            if liveness.alive != alive and (liveness.alive or alive is None or doubted):
+            certain = liveness.alive or doubted or not beaten_lately(folder)
+            if liveness.alive != alive and certain:
                 alive = liveness.alive
                 yield liveness
             doubted = not liveness.alive

@@ -45,9 +45,13 @@ class LossPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call-a
             self._drawn = drawn
             self.draw()
 
+    def on_resize(self) -> None:
+        self.draw()
+
     def draw(self) -> None:
         """Paint all curves anew, in the colours of the theme."""
-        colours = self.app.theme_variables
+        # Rich, which the plot is drawn with, knows the sixteen colours of a terminal without this prefix
+        colours = {name: value.removeprefix("ansi_") for name, value in self.app.theme_variables.items()}
         self.clear()
         steps = self.run_state.steps
         if not steps:

@@ -1,0 +1,82 @@
+"""Every test has a home of its own and no network; and a few things to try the program on."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, configuration, settings
+
+_HUB = tempfile.TemporaryDirectory(prefix="hub-")
+os.environ |= {"HF_HOME": _HUB.name, "HF_HUB_OFFLINE": "1"}  # read when huggingface_hub is imported, so before any test
+
+SAMPLES = Path(__file__).parent.parent / "sample_data"
+
+settings.register_profile(
+    "repeatable",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("repeatable")
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Values of thousands of characters are not the name of a test."""
+    return f"{val[:20]!r}..." if isinstance(val, str | bytes) and len(val) > 60 else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hypothesis_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    configuration.set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the product keeps its files in this test, instead of the developer's home."""
+    place = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(place))
+    monkeypatch.setenv("UNSLOTH_TUI_HOME", str(place / "unsloth-tui"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return place / "unsloth-tui"
+
+
+@pytest.fixture
+def samples() -> Path:
+    """The sample data that comes with the program."""
+    return SAMPLES
+
+
+def write_safetensors(path: Path, header: Any) -> Path:
+    """A safetensors file that is all header: the tensors themselves are missing."""
+    told = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(told)) + told)
+    return path
+
+
+@pytest.fixture
+def safetensors() -> Callable[[Path, Any], Path]:
+    return write_safetensors
+
+
+@pytest.fixture
+def hollow_model(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a model folder without weights worth the name: enough to be looked at, not to be loaded."""
+
+    def make(name: str = "hollow", **config: Any) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        told = {"architectures": ["LlamaForCausalLM"], "max_position_embeddings": 4096} | config
+        (folder / "config.json").write_text(json.dumps(told))
+        write_safetensors(folder / "model.safetensors", {"w": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}})
+        return folder
+
+    return make

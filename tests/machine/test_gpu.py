@@ -1,0 +1,106 @@
+"""A GPU is shown with what its driver tells, and each thing that it does not tell is missing by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pynvml
+import pytest
+
+from tui.machine import gpu
+from tui.machine.gpu import GpuReading, read_gpus
+
+ANSWERS: dict[str, Any] = {
+    "nvmlInit": None,
+    "nvmlDeviceGetCount": 1,
+    "nvmlSystemGetDriverVersion": b"580.1",
+    "nvmlDeviceGetHandleByIndex": "handle",
+    "nvmlDeviceGetName": b"NVIDIA H200",
+    "nvmlDeviceGetMemoryInfo": SimpleNamespace(used=10, total=100),
+    "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=97),
+    "nvmlDeviceGetTemperature": 64,
+    "nvmlDeviceGetPowerUsage": 612_500,
+    "nvmlDeviceGetEnforcedPowerLimit": 700_000,
+    "nvmlDeviceGetCurrentClocksThrottleReasons": pynvml.nvmlClocksThrottleReasonSwPowerCap,
+    "nvmlDeviceGetComputeRunningProcesses": [1, 2],
+}
+
+WHOLE = GpuReading(0, "NVIDIA H200", 10, 100, 97, 64, 612.5, 700.0, "power cap", 2)
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Puts a driver in place that answers as told; what is told None by name is not supported."""
+
+    def install(*failing: str, **other: Any) -> None:
+        gpu._driver.cache_clear()
+        for name, answer in (ANSWERS | other).items():
+
+            def reply(*_: Any, name: str = name, answer: Any = answer) -> Any:
+                if name in failing:
+                    raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+                return answer
+
+            monkeypatch.setattr(pynvml, name, reply)
+
+    yield install
+    gpu._driver.cache_clear()
+
+
+def test_everything_that_the_driver_tells_is_shown(driver: Callable[..., None]) -> None:
+    driver()
+    assert read_gpus() == (WHOLE,)
+    assert (gpu.missing_reason(), gpu.driver_version()) == ("", "580.1")
+
+
+@pytest.mark.parametrize(
+    ("failing", "field", "value"),
+    [
+        ("nvmlDeviceGetName", "name", "GPU"),
+        ("nvmlDeviceGetMemoryInfo", "memory_total_bytes", None),
+        ("nvmlDeviceGetUtilizationRates", "utilisation_percent", None),
+        ("nvmlDeviceGetTemperature", "temperature_celsius", None),
+        ("nvmlDeviceGetPowerUsage", "power_watts", None),
+        ("nvmlDeviceGetEnforcedPowerLimit", "power_limit_watts", None),
+        ("nvmlDeviceGetCurrentClocksThrottleReasons", "throttled", ""),
+        ("nvmlDeviceGetComputeRunningProcesses", "other_processes", None),
+    ],
+)
+def test_one_missing_reading_leaves_the_others(driver: Callable[..., None], failing: str, field: str, value: Any) -> None:
+    driver(failing)
+    (reading,) = read_gpus()
+    assert getattr(reading, field) == value
+    same = [name for name in GpuReading.__dataclass_fields__ if getattr(reading, name) == getattr(WHOLE, name)]
+    assert len(same) >= len(GpuReading.__dataclass_fields__) - 2
+
+
+def test_every_reason_for_a_low_clock_is_named(driver: Callable[..., None]) -> None:
+    both = pynvml.nvmlClocksThrottleReasonSwPowerCap | pynvml.nvmlClocksThrottleReasonHwThermalSlowdown
+    driver(nvmlDeviceGetCurrentClocksThrottleReasons=both)
+    assert read_gpus()[0].throttled == "too hot, power cap"
+
+
+def test_a_gpu_that_fell_off_the_bus_does_not_hide_the_others(driver: Callable[..., None]) -> None:
+    driver("nvmlDeviceGetHandleByIndex", nvmlDeviceGetCount=2)
+    assert read_gpus() == (GpuReading(0, "lost"), GpuReading(1, "lost"))
+
+
+def test_without_a_driver_there_is_a_reason_and_no_error(driver: Callable[..., None]) -> None:
+    driver("nvmlInit")
+    assert read_gpus() == ()
+    assert gpu.driver_version() == ""
+    assert gpu.missing_reason() == "Not Supported"
+
+
+@pytest.mark.parametrize("failing", [(), ("nvmlDeviceGetCount",)])
+def test_a_driver_without_a_device_is_told_apart(driver: Callable[..., None], failing: tuple[str, ...]) -> None:
+    driver(*failing, nvmlDeviceGetCount=0)
+    assert read_gpus() == ()
+    assert gpu.missing_reason() == "the driver sees no device"
+
+
+def test_a_driver_that_hides_its_version_is_no_error(driver: Callable[..., None]) -> None:
+    driver("nvmlSystemGetDriverVersion")
+    assert gpu.driver_version() == ""

@@ -1,0 +1,72 @@
+"""Each voice remembers its own answers, pieces come together in order, and nobody waits for an engine that is gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tui.run.conversation import Conversation, asked, fold_reply, given_up
+from tui.run.events import Replied
+
+
+def told(conversation: Conversation, *replies: dict[str, Any]) -> Conversation:
+    for reply in replies:
+        conversation = fold_reply(conversation, Replied(**reply))
+    return conversation
+
+
+BOTH = asked(Conversation(), "1", "hi", ("base", "tuned"))
+
+
+def test_the_pieces_of_two_voices_do_not_mix() -> None:
+    talk = told(
+        BOTH,
+        {"id": "1", "voice": "base", "text": "he"},
+        {"id": "1", "voice": "tuned", "text": "$ "},
+        {"id": "1", "voice": "base", "text": "llo", "done": True, "tokens": 2, "tokens_per_s": 8.0},
+        {"id": "1", "voice": "tuned", "text": "ls"},
+    )
+    base, tuned = talk.exchanges[0].answers
+    assert (base.text, base.done, base.tokens, base.tokens_per_s) == ("hello", True, 2, 8.0)
+    assert (tuned.text, tuned.done) == ("$ ls", False)
+    assert talk.open_exchange == talk.exchanges[0]
+    assert told(talk, {"id": "1", "voice": "tuned", "done": True}).open_exchange is None
+
+
+def test_a_piece_that_comes_too_late_or_for_somebody_else_changes_nothing() -> None:
+    talk = told(BOTH, {"id": "1", "voice": "base", "text": "a", "done": True})
+    assert told(talk, {"id": "1", "voice": "base", "text": "b"}, {"id": "2", "voice": "tuned", "text": "c"}) == talk
+
+
+def test_an_error_of_one_voice_leaves_the_answer_of_the_other() -> None:
+    talk = told(BOTH, {"id": "1", "voice": "base", "error": "no room", "done": True})
+    base, tuned = talk.exchanges[0].answers
+    assert (base.done, base.error, tuned.done, tuned.error) == (True, "no room", False, "")
+    assert told(talk, {"id": "1", "voice": "tuned", "text": "t", "done": True}).open_exchange is None
+
+
+def test_nobody_waits_for_an_engine_that_is_gone() -> None:
+    talk = given_up(told(BOTH, {"id": "1", "voice": "base", "text": "half"}), "the engine is gone")
+    assert [(answer.text, answer.error) for answer in talk.exchanges[0].answers] == [
+        ("half", "the engine is gone"),
+        ("", "the engine is gone"),
+    ]
+    assert talk.open_exchange is None
+    assert given_up(talk, "again") == talk
+
+
+def test_each_voice_remembers_its_own_answers_and_borrows_where_it_was_not_asked() -> None:
+    talk = told(
+        BOTH,
+        {"id": "1", "voice": "base", "text": "b", "done": True},
+        {"id": "1", "voice": "tuned", "text": "t", "done": True},
+    )
+    talk = told(asked(talk, "2", "more", ("tuned",)), {"id": "2", "voice": "tuned", "text": "u", "done": True})
+    talk = told(asked(talk, "3", "lost", ("tuned",)), {"id": "3", "error": "gone", "done": True})
+    assert [message.content for message in talk.messages_for("base")] == ["hi", "b", "more", "u"]
+    assert [message.content for message in talk.messages_for("tuned")] == ["hi", "t", "more", "u"]
+    assert [message.role for message in talk.messages_for("base")] == ["user", "assistant"] * 2
+
+
+def test_an_empty_conversation() -> None:
+    assert Conversation().open_exchange is None
+    assert Conversation().messages_for("base") == []

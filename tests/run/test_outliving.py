@@ -1,0 +1,272 @@
+"""A run is its own master: real processes around it are killed, hung up and interrupted while it trains."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import termios
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import psutil
+import pytest
+
+from tests.lab import TRAIN, UNSLOTH_TUI, Lab, at_step, ended, engine_gone, in_phase, poll, wait_for, wait_gone, worker_of
+from tui.catalog.local import read_model
+from tui.run import events
+from tui.run.folder import RunFolder
+from tui.run.process import live_processes, start_engine
+from tui.run.state import RunState
+from tui.run.watcher import Watcher, read_events, read_state
+
+pytest_plugins = ["tests.engine_fixtures"]
+pytestmark = pytest.mark.slow
+
+STEPS = 300
+ENDLESS = 1_000_000
+
+
+@dataclass
+class Runs:
+    """Runs that were started together, since each spends its first ten seconds importing."""
+
+    hung_up: RunFolder
+    terminal: Terminal
+    watchers: tuple[Watcher, Watcher]
+    interrupted: RunFolder
+    foreground: subprocess.Popen[str]
+    said: IO[str]
+    """What the interrupted command wrote on stderr."""
+    orphaned: RunFolder
+    starter: subprocess.Popen[str]
+    killed: RunFolder
+    wiped_out: RunFolder
+
+
+class Terminal(threading.Thread):
+    """A pseudo-terminal with a command in it; it is closed, as by a lost connection, once the command has said something."""
+
+    def __init__(self, lab: Lab, command: list[str], last_word: bytes) -> None:
+        super().__init__(daemon=True)
+        self.last_word = last_word
+        self.shown = b""
+        self._ours, theirs = os.openpty()
+        with lab.entered():
+            self.process = subprocess.Popen(
+                command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=_take_terminal
+            )
+        os.close(theirs)
+        self.start()
+
+    def run(self) -> None:
+        while self.last_word not in self.shown:
+            self.shown += os.read(self._ours, 65536)
+        os.close(self._ours)
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@pytest.fixture(scope="module")
+def runs(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """Five runs, each started in another way from the command line."""
+    place = tmp_path_factory.mktemp("sessions")
+
+    def session(name: str, steps: int = ENDLESS) -> str:
+        training = {"max_steps": steps, "warmup_steps": 5}
+        return str(lab.write_session(place / f"{name}.toml", training=training, run={"name": name}))
+
+    terminal = Terminal(lab, [*UNSLOTH_TUI, "run", session("hung-up", STEPS)], b"step 5/")
+    hung_up = lab.run_named("hung-up")
+    watchers = (Watcher(hung_up), Watcher(hung_up))
+    for watcher in watchers:
+        watcher.start()
+    said = (place / "said").open("w+")
+    foreground = lab.command("run", session("interrupted"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
+    starter = lab.command("run", session("orphaned"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with lab.entered():
+        closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *UNSLOTH_TUI, "start", session("killed")]
+        assert subprocess.run(closed, timeout=60, check=False).returncode == 0
+    start = lab.command("start", session("wiped-out"), stdout=subprocess.PIPE)
+    name = start.communicate(timeout=60)[0].strip()
+    yield Runs(
+        hung_up=hung_up,
+        terminal=terminal,
+        watchers=watchers,
+        interrupted=lab.run_named("interrupted"),
+        foreground=foreground,
+        said=said,
+        orphaned=lab.run_named("orphaned"),
+        starter=starter,
+        killed=lab.run_named("killed"),
+        wiped_out=RunFolder(lab.home / "runs" / name),
+    )
+    said.close()
+    for watcher in watchers:
+        watcher.stop()
+    for process in (terminal.process, foreground, starter):
+        process.poll()
+
+
+@pytest.mark.usefixtures("runs")
+def test_an_engine_that_is_killed_while_it_imports_has_failed_by_a_signal(lab: Lab) -> None:
+    folder = lab.start(run={"name": "early"})
+    wait_for(folder, in_phase("importing"), 30)
+    processes = _family(folder)
+    worker_of(folder).kill()
+    state = wait_for(folder, ended, 10)
+    assert state.status == "failed"
+    assert state.failure is not None and state.failure.code == "killed" and "SIGKILL" in state.failure.text
+    wait_gone(processes)
+    assert read_state(folder).status == "failed"
+
+
+@pytest.mark.usefixtures("runs")
+def test_an_engine_that_is_wiped_out_while_it_imports_has_crashed(lab: Lab) -> None:
+    folder = lab.start(run={"name": "early-wiped-out"})
+    wait_for(folder, in_phase("importing"), 30)
+    _wipe_out(folder)
+    _assert_crashed(folder)
+
+
+def test_ctrl_c_in_the_foreground_stops_and_saves(runs: Runs) -> None:
+    wait_for(runs.interrupted, at_step(3), 120)
+    processes = _family(runs.interrupted)
+    os.killpg(runs.foreground.pid, signal.SIGINT)
+    assert runs.foreground.wait(30) == 0
+    state = read_state(runs.interrupted)
+    assert (state.status, state.result) == ("stopped", str(runs.interrupted.adapter))
+    assert read_model(state.result).parameters
+    assert _numbers(runs.interrupted) == list(range(1, len(state.steps) + 1))
+    wait_gone(processes)
+    runs.said.seek(0)
+    told = runs.said.read()
+    assert "stopping after this update, and saving" in told and f"the result is in {state.result}" in told
+    assert "Traceback" not in told
+
+
+def test_a_killed_engine_has_failed_by_the_signal_that_is_named(runs: Runs) -> None:
+    """It was started with stdin, stdout and stderr closed."""
+    wait_for(runs.killed, at_step(3), 120)
+    processes = _family(runs.killed)
+    worker_of(runs.killed).kill()
+    state = wait_for(runs.killed, ended, 10)
+    assert state.status == "failed"
+    assert state.failure is not None and state.failure.code == "killed"
+    assert "signal 9 (SIGKILL)" in state.failure.text and state.failure.advice
+    wait_gone(processes)
+    assert read_state(runs.killed).status == "failed"
+    assert not runs.killed.adapter.exists()
+
+
+def test_a_run_whose_processes_were_all_killed_has_crashed(runs: Runs) -> None:
+    wait_for(runs.wiped_out, at_step(3), 120)
+    _wipe_out(runs.wiped_out)
+    state = _assert_crashed(runs.wiped_out)
+    assert "loss" in state.failure.text  # type: ignore[union-attr]  # the last that the engine printed
+
+
+def test_a_run_goes_on_when_its_starter_is_killed(runs: Runs) -> None:
+    before = len(wait_for(runs.orphaned, at_step(3), 120).steps)
+    runs.starter.kill()
+    assert runs.starter.wait(10) == -signal.SIGKILL
+    state = wait_for(runs.orphaned, at_step(before + 20), 30)
+    assert state.status == "training"
+
+
+def test_a_second_engine_for_the_same_run_is_refused_and_does_no_harm(runs: Runs, lab: Lab) -> None:
+    with lab.entered():
+        second = start_engine(runs.orphaned)
+    assert second.wait(30) == 1
+    state = wait_for(runs.orphaned, at_step(len(read_state(runs.orphaned).steps) + 5), 30)
+    assert (state.status, state.failure) == ("training", None)
+
+
+def test_ctrl_c_on_a_watcher_leaves_the_run_alone(runs: Runs, lab: Lab) -> None:
+    watching = lab.command("watch", runs.orphaned.name, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert watching.stdout is not None
+    first = next(line for line in watching.stdout if line.startswith("step "))
+    assert first.startswith("step 1/")
+    os.killpg(watching.pid, signal.SIGINT)
+    _, told = watching.communicate(timeout=20)
+    assert watching.returncode != 0
+    assert f"{runs.orphaned.name} goes on" in told and "Traceback" not in told
+    state = wait_for(runs.orphaned, at_step(len(read_state(runs.orphaned).steps) + 5), 30)
+    assert state.status == "training"
+    assert not runs.orphaned.commands.exists()
+
+
+def test_a_scheduler_that_ends_the_run_gets_it_saved(runs: Runs) -> None:
+    processes = _family(runs.orphaned)
+    os.killpg(os.getpgid(processes[0].pid), signal.SIGTERM)
+    state = wait_for(runs.orphaned, ended, 20)
+    assert (state.status, state.result) == ("stopped", str(runs.orphaned.adapter))
+    assert read_model(state.result).parameters
+    wait_gone(processes)
+
+
+def test_a_run_goes_on_when_its_terminal_is_closed(runs: Runs) -> None:
+    runs.terminal.join(120)
+    assert not runs.terminal.is_alive()
+    assert runs.terminal.process.wait(20) == -signal.SIGHUP
+    state = wait_for(runs.hung_up, ended, 120)
+    assert (state.status, state.failure) == ("finished", None)
+    assert _numbers(runs.hung_up) == list(range(1, STEPS + 1))
+    assert read_model(str(runs.hung_up.adapter)).parameters
+
+
+def test_two_watchers_at_once_both_see_every_update(runs: Runs) -> None:
+    wait_for(runs.hung_up, engine_gone, 120)
+    for watcher in runs.watchers:
+        told: list[events.Event] = []
+        poll(lambda told=told, watcher=watcher: _drain(watcher, told), 20, "the watcher did not see the end")
+        assert [event.step for event in told if isinstance(event, events.StepDone)] == list(range(1, STEPS + 1))
+
+
+def test_killing_the_engine_while_it_tokenises_leaves_no_helper_behind(lab: Lab, tmp_path: Path) -> None:
+    large = tmp_path / "large.jsonl"
+    large.write_text(TRAIN.read_text() * 150)
+    folder = lab.start(data={"source": str(large)}, training={"dataset_num_proc": 2}, run={"name": "helpers"})
+    wait_for(folder, in_phase("tokenising"), 60)
+    poll(lambda: len(live_processes(folder)) > 2, 20, "no tokenising processes")
+    processes = [*_family(folder), *live_processes(folder)]
+    _wipe_out(folder)
+    wait_gone(processes, 5)
+    _assert_crashed(folder)
+
+
+def _family(folder: RunFolder) -> list[psutil.Process]:
+    """The process that watches over the engine, and the engine."""
+    worker = worker_of(folder)
+    supervisor = worker.parent()
+    assert supervisor is not None and "tui.engine" in supervisor.cmdline()
+    return [supervisor, worker]
+
+
+def _wipe_out(folder: RunFolder) -> None:
+    for process in _family(folder):
+        process.kill()
+
+
+def _assert_crashed(folder: RunFolder) -> RunState:
+    state = wait_for(folder, ended, 10)
+    assert state.status == "crashed"
+    assert not state.engine_alive
+    assert state.failure is not None and "the engine is gone" in state.failure.text
+    assert read_state(folder).status == "crashed"
+    return state
+
+
+def _numbers(folder: RunFolder) -> list[int]:
+    return [event.step for event in read_events(folder) if isinstance(event, events.StepDone)]
+
+
+def _drain(watcher: Watcher, told: list[events.Event]) -> bool:
+    told += watcher.drain()
+    return any(isinstance(event, events.Finished) for event in told)

@@ -1,0 +1,77 @@
+"""A window to drive: its machine always reads the same, and its files have short names."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tui.machine.gpu import GpuReading
+from tui.machine.host import HostReading
+from tui.machine.sampler import Sampler
+from tui.run.folder import RunFolder
+from tui.session import file
+from tui.session.schema import Session
+
+ROOT = Path(__file__).parents[2]
+RECORDED = ROOT / "tests" / "recorded" / "demo-events.jsonl"
+GIB = 2**30
+
+GPU = GpuReading(
+    index=0,
+    name="NVIDIA H200",
+    memory_used_bytes=120 * GIB,
+    memory_total_bytes=140 * GIB,
+    utilisation_percent=97,
+    temperature_celsius=64,
+    power_watts=612.0,
+    power_limit_watts=700.0,
+    throttled="",
+    other_processes=1,
+)
+HOST = HostReading(cpu_percent=42.0, cores=16, memory_used_bytes=20 * GIB, memory_total_bytes=128 * GIB)
+
+
+@pytest.fixture(autouse=True)
+def steady_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One GPU whose readings never change."""
+    monkeypatch.setattr(Sampler, "start", lambda self: setattr(self, "latest", ((GPU,), HOST)))
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hollow_model: Callable[..., Path]) -> Session:
+    """A session whose model and data lie in the working directory, so that paths look the same everywhere."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sample_data").symlink_to(ROOT / "sample_data")
+    hollow_model("tiny", num_hidden_layers=2, hidden_size=64, vocab_size=600)
+    return file.from_table({"model": {"name": "./tiny"}, "data": {"source": "sample_data/shell/train.jsonl"}})
+
+
+@pytest.fixture
+def demo_run(home: Path) -> RunFolder:
+    """A finished run: what a real demo wrote."""
+    folder = RunFolder(home / "runs" / "2026-11-23-1736-demo")
+    folder.path.mkdir(parents=True)
+    folder.session.write_text((ROOT / "sample_data" / "shell.toml").read_text())
+    folder.events.write_bytes(RECORDED.read_bytes())
+    folder.lock.write_text('{"pid": 1, "started": 1.0, "host": "elsewhere"}')
+    return folder
+
+
+async def until(pilot: Pilot[None], true: Callable[[], object], within_s: float = 10) -> None:
+    """Let the window work until a condition holds."""
+    end = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < end, f"not within {within_s} s; the screen is {pilot.app.screen}"
+        await pilot.pause(0.02)
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Let every background look come to its end."""
+    await pilot.app.workers.wait_for_complete()
+    await asyncio.sleep(0)
+    await pilot.pause()

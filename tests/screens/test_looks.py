@@ -1,0 +1,113 @@
+"""What the six places look like, in a small and in a comfortable terminal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.screens.conftest import settled, until
+from tui.app import UnslothTui
+from tui.run import conversation
+from tui.run.events import Replied
+from tui.run.folder import RunFolder
+from tui.session.schema import Session
+
+SIZES = {"80x24": (80, 24), "140x40": (140, 40)}
+Compare = Callable[..., bool]
+
+
+@pytest.fixture(params=SIZES)
+def size(request: pytest.FixtureRequest) -> tuple[int, int]:
+    return SIZES[request.param]
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("textual.widgets._input.Input.cursor_blink", False)
+
+
+def test_model(snap_compare: Compare, desk: Session, size: tuple[int, int]) -> None:
+    async def look(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+
+    assert snap_compare(UnslothTui(desk), terminal_size=size, run_before=look)
+
+
+def test_first_start(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def look(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+
+    assert snap_compare(UnslothTui(), terminal_size=size, run_before=look)
+
+
+def test_data(snap_compare: Compare, desk: Session, size: tuple[int, int]) -> None:
+    async def look(pilot: Pilot[None]) -> None:
+        await pilot.press("f3")
+        await settled(pilot)
+
+    assert snap_compare(UnslothTui(desk), terminal_size=size, run_before=look)
+
+
+def test_tune(snap_compare: Compare, desk: Session, size: tuple[int, int]) -> None:
+    async def look(pilot: Pilot[None]) -> None:
+        await settled(pilot)
+        await pilot.press("f4", "down", "down", *"32")
+
+    assert snap_compare(UnslothTui(desk), terminal_size=size, run_before=look)
+
+
+def test_live(snap_compare: Compare, demo_run: RunFolder, size: tuple[int, int]) -> None:
+    async def look(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: len(pilot.app.run_state.compared) == 48 and pilot.app.run_state.ended)
+        await settled(pilot)
+        await pilot.pause()
+
+    assert snap_compare(UnslothTui(run=demo_run), terminal_size=size, run_before=look)
+
+
+def test_live_without_a_run(snap_compare: Compare) -> None:
+    assert snap_compare(UnslothTui(), terminal_size=(80, 24), press=["f5"])
+
+
+def test_chat(snap_compare: Compare, demo_run: RunFolder, size: tuple[int, int]) -> None:
+    async def look(pilot: Pilot[None]) -> None:
+        await pilot.press("f6")
+        await until(pilot, lambda: pilot.app.run_state.ended)
+        talk = conversation.asked(pilot.app.conversation, "1", "How do I [bold]count[/] lines\x1b[2J?", ("tuned", "base"))
+        for reply in (
+            Replied(id="1", voice="tuned", text="$ wc -l notes.txt"),
+            Replied(id="1", voice="tuned", done=True, tokens=9, tokens_per_s=16.4),
+            Replied(id="1", voice="base", text="You can open the file and [/INST] count"),
+        ):
+            talk = conversation.fold_reply(talk, reply)
+        pilot.app.conversation = talk
+        await settled(pilot)
+
+    assert snap_compare(UnslothTui(run=demo_run), terminal_size=size, run_before=look)
+
+
+def test_runs(snap_compare: Compare, demo_run: RunFolder, size: tuple[int, int]) -> None:
+    async def look(pilot: Pilot[None]) -> None:
+        await pilot.press("f7")
+        await settled(pilot)
+
+    assert snap_compare(UnslothTui(), terminal_size=size, run_before=look)
+
+
+def test_help(snap_compare: Compare) -> None:
+    assert snap_compare(UnslothTui(), terminal_size=(80, 24), press=["f6", "f1"])
+
+
+def test_that_the_pictures_do_not_depend_on_the_machine() -> None:
+    """A snapshot made here must be the same on another machine, so nothing in it may come from this one."""
+    home = os.environ["UNSLOTH_TUI_HOME"]
+    folder = os.path.join(os.path.dirname(__file__), "__snapshots__")
+    pictures = [os.path.join(root, name) for root, _, names in os.walk(folder) for name in names]
+    assert pictures
+    for picture in pictures:
+        with open(picture, encoding="utf-8") as stream:
+            told = stream.read()
+        assert home not in told and "/tmp/" not in told and "/root" not in told

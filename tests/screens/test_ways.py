@@ -1,0 +1,199 @@
+"""What happens when keys are pressed: the session changes, wrong values are refused, nothing crashes on foreign text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from textual.widgets import DataTable, Input, Label, OptionList, Static
+
+from tests.screens.conftest import settled, until
+from tui.app import UnslothTui
+from tui.run.folder import RunFolder, list_runs
+from tui.screens.dialogs.ask import TextDialog
+from tui.session import file
+from tui.session.fields import fields_of
+from tui.session.schema import Session
+from tui.widgets.form import FieldRow
+
+NASTY = "[/INST] [bold]x[/bold] \x1b[2J\x1b]0;title\x07 ‮ right to left [@click=app.exit]"
+
+
+def shown(app: UnslothTui, selector: str) -> str:
+    widget = app.screen.query_one(selector)
+    assert isinstance(widget, Static)
+    return str(widget.render())
+
+
+async def test_a_model_is_chosen_from_the_list(home: Path, hollow_model: object, tmp_path: Path) -> None:
+    made = hollow_model("ready", num_hidden_layers=3)  # type: ignore[operator]
+    (home / "models").mkdir(parents=True)
+    made.rename(home / "models" / "ready")
+    app = UnslothTui()
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.screen.query_one("#models", OptionList).option_count == 1)
+        await pilot.press("enter")
+        await settled(pilot)
+        assert app.session.model.name == str(home / "models" / "ready")
+        assert "layers        3" in shown(app, "#card")
+
+
+async def test_a_folder_that_is_no_model_says_so(desk: Session, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    app = UnslothTui(desk)
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        app.screen.query_one("#name", Input).value = "./empty"
+        app.screen.query_one("#name", Input).focus()
+        await pilot.press("enter")
+        await settled(pilot)
+        await until(pilot, lambda: "no config.json" in shown(app, "#card"))
+
+
+async def test_a_hub_name_without_the_hub_says_why(desk: Session) -> None:
+    app = UnslothTui(file.replace_value(desk, "model.name", "owner/model"))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: "cannot be looked up" in shown(app, "#card"))
+
+
+async def test_what_the_data_says_is_shown_and_never_obeyed(desk: Session, tmp_path: Path) -> None:
+    """Markup in a cell ends a Textual app that takes it for its own; escape sequences would reach the terminal."""
+    source = tmp_path / "nasty.jsonl"
+    row = {"messages": [{"role": "user", "content": NASTY}, {"role": "assistant", "content": NASTY}], NASTY: NASTY}
+    source.write_text(json.dumps(row) + "\n")
+    app = UnslothTui(file.replace_value(desk, "data.source", str(source)))
+    async with app.run_test() as pilot:
+        await pilot.press("f3")
+        await settled(pilot)
+        assert app.screen.query_one("#rows", DataTable).row_count == 1
+        assert "[/INST] [bold]x[/bold] ␛[2J␛]0;title␇" in shown(app, "#example")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("", "is empty"), ("{}\nnot json\n", "line 2 is not JSON"), ('{"n": 1}\n', "no row holds any text")],
+)
+async def test_bad_data_is_explained_where_it_is_chosen(desk: Session, tmp_path: Path, text: str, complaint: str) -> None:
+    source = tmp_path / "bad.jsonl"
+    source.write_text(text)
+    app = UnslothTui(file.replace_value(desk, "data.source", str(source)))
+    async with app.run_test(size=(160, 40)) as pilot:
+        await pilot.press("f3")
+        await settled(pilot)
+        assert complaint in shown(app, "#summary")
+
+
+async def test_typing_in_the_form_changes_the_session(desk: Session) -> None:
+    app = UnslothTui(desk)
+    async with app.run_test() as pilot:
+        await pilot.press("f4")
+        rank = next(row for row in app.screen.query(FieldRow) if row.spec.key == "lora.r")
+        rank.query_one(Input).value = "64"
+        await pilot.pause()
+        assert app.session.lora.r == 64
+        assert rank.has_class("-changed")
+        assert "rank 64" in shown(app, "#outcome")
+
+
+@pytest.mark.parametrize(("typed", "complaint"), [("fast", "should be a number"), ("-1", "greater than 0")])
+async def test_a_wrong_value_is_refused_beside_it_and_stays_to_be_mended(desk: Session, typed: str, complaint: str) -> None:
+    app = UnslothTui(desk)
+    async with app.run_test() as pilot:
+        await pilot.press("f4")
+        rate = next(row for row in app.screen.query(FieldRow) if row.spec.key == "training.learning_rate")
+        rate.query_one(Input).value = typed
+        await pilot.pause()
+        assert complaint in str(rate.query_one(".complaint", Label).render())
+        assert app.session.training.learning_rate == desk.training.learning_rate
+        assert rate.query_one(Input).value == typed
+
+
+async def test_every_field_of_the_schema_can_be_reached(desk: Session) -> None:
+    app = UnslothTui(desk)
+    async with app.run_test(size=(120, 60)) as pilot:
+        await pilot.press("f4")
+        for section in app.screen.query("SectionFields"):
+            section.collapsed = False
+        await pilot.pause()
+        await until(pilot, lambda: len(app.screen.query(FieldRow)) > 30)
+        shown_keys = {row.spec.key for row in app.screen.query(FieldRow)}
+        missing = {spec.key for spec in fields_of(Session)} - shown_keys - {"model.name", "data.source"}
+        assert not missing
+
+
+async def test_a_run_that_cannot_work_is_not_started(tmp_path: Path) -> None:
+    session = file.from_table({"model": {"name": "/no/such"}, "data": {"source": str(tmp_path / "none.jsonl")}})
+    app = UnslothTui(session)
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
+        assert "there is no folder /no/such" in app.screen.text  # type: ignore[attr-defined]
+        assert "none.jsonl" in app.screen.text  # type: ignore[attr-defined]
+        assert list_runs() == []
+
+
+async def test_a_session_is_saved_and_opened_again(desk: Session, tmp_path: Path) -> None:
+    app = UnslothTui(desk)
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+s")
+        app.screen.query_one(Input).value = "mine.toml"
+        await pilot.press("enter")
+        await pilot.pause()
+    assert (tmp_path / "mine.toml").exists()
+    other = UnslothTui()
+    async with other.run_test() as pilot:
+        await pilot.press("ctrl+o")
+        other.screen.query_one(Input).value = "mine.toml"
+        await pilot.press("enter")
+        await pilot.pause()
+        assert other.session.data.source == str((tmp_path / desk.data.source).resolve())
+        await settled(pilot)
+
+
+async def test_a_damaged_session_is_refused_with_its_problems(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text("[training]\nlearnin_rate = 1\n")
+    app = UnslothTui()
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+o")
+        app.screen.query_one(Input).value = str(bad)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
+        assert "did you mean training.learning_rate" in app.screen.text  # type: ignore[attr-defined]
+
+
+async def test_a_finished_run_is_opened_from_the_list(demo_run: RunFolder) -> None:
+    app = UnslothTui()
+    async with app.run_test() as pilot:
+        await pilot.press("f7")
+        await settled(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: len(app.run_state.steps) == 60)
+        assert app.current_mode == "live"
+
+
+async def test_stopping_a_run_that_is_over_says_so(demo_run: RunFolder) -> None:
+    app = UnslothTui(run=demo_run)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.run_state.ended)
+        await pilot.press("ctrl+x")
+        await pilot.pause()
+        assert not demo_run.commands.exists()
+
+
+async def test_nobody_to_talk_to_is_said_and_what_was_typed_stays() -> None:
+    app = UnslothTui()
+    async with app.run_test() as pilot:
+        await pilot.press("f6", *"hello", "enter")
+        assert app.screen.query_one("#prompt", Input).value == "hello"
+        assert "nobody to talk to" in shown(app, "#who")
+
+
+async def test_other_themes_work_too(demo_run: RunFolder) -> None:
+    app = UnslothTui(run=demo_run)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.run_state.ended)
+        for theme in ("unsloth-light", "textual-dark", "nord", "ansi-dark"):
+            app.theme = theme
+            await pilot.pause()
