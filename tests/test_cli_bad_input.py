@@ -109,13 +109,15 @@ def test_a_folder_that_is_no_model(ask: Ask, session: Session, tmp_path: Path) -
     ("content", "said"),
     [
         ("", " is empty: there is not a single row in it"),
-        (GOOD_ROW * 4 + "{oops\n", ", line 5 is not JSON: Expecting property name enclosed in double quotes at line 1, column 2"),
+        (GOOD_ROW * 4 + '{"a"}\n', ", line 5 is not JSON: Expecting ':' delimiter at line 1, column 5"),
         (GOOD_ROW * 250 + "{}\n", ", row 251: prompt is missing"),
         ('{"id": 1}\n{"id": 2}\n', ": no row holds any text (columns: id)"),
-        ('{"\\u001b[2J": "x", "b\\nc": "y"}\n', ": no known format fits the columns  [2J, b c; known are messages, sharegpt, "
-                                           "alpaca, prompt-completion and text"),
+        (
+            '{"\\u001b[2J": "x", "b\\nc": "y"}\n',
+            ": no known format fits the columns  [2J, b c; known are messages, sharegpt, alpaca, prompt-completion and text",
+        ),
     ],
-)  # fmt: skip
+)
 def test_data_that_cannot_be_trained_on(ask: Ask, session: Session, tmp_path: Path, content: str, said: str) -> None:
     path = session()
     (tmp_path / "train.jsonl").write_text(content)

@@ -23,6 +23,9 @@ PAIR = shape("prompt-completion", "prompt", "completion")
 TEXT = shape("text", "text")
 
 
+PAIR_OF_TURNS = (("user", "a"), ("assistant", "b"))
+
+
 def turns(*pairs: tuple[Any, Any]) -> dict[str, Any]:
     return {"m": [{"role": role, "content": content} for role, content in pairs]}
 
@@ -30,17 +33,17 @@ def turns(*pairs: tuple[Any, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("row", "how", "expected"),
     [
-        (turns(("system", "s"), ("user", "a"), ("assistant", "b")), MESSAGES, (("system", "s"), ("user", "a"), ("assistant", "b"))),
-        (turns(("developer", "s"), ("User", "a"), ("MODEL", "b")), MESSAGES, (("system", "s"), ("user", "a"), ("assistant", "b"))),
-        ({"c": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}, SHAREGPT, (("user", "a"), ("assistant", "b"))),
+        (turns(("system", "s"), ("user", "a"), ("assistant", "b")), MESSAGES, (("system", "s"), *PAIR_OF_TURNS)),
+        (turns(("developer", "s"), ("User", "a"), ("MODEL", "b")), MESSAGES, (("system", "s"), *PAIR_OF_TURNS)),
+        ({"c": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}, SHAREGPT, PAIR_OF_TURNS),
         ({"instruction": "a", "input": "x", "output": "b"}, ALPACA, (("user", "a\n\nx"), ("assistant", "b"))),
-        ({"instruction": "a", "input": "", "output": "b"}, ALPACA, (("user", "a"), ("assistant", "b"))),
-        ({"instruction": "a", "output": "b"}, ALPACA, (("user", "a"), ("assistant", "b"))),
-        ({"prompt": "a", "completion": "b"}, PAIR, (("user", "a"), ("assistant", "b"))),
+        ({"instruction": "a", "input": "", "output": "b"}, ALPACA, PAIR_OF_TURNS),
+        ({"instruction": "a", "output": "b"}, ALPACA, PAIR_OF_TURNS),
+        ({"prompt": "a", "completion": "b"}, PAIR, PAIR_OF_TURNS),
         ({"prompt": "a", "completion": 5}, PAIR, (("user", "a"), ("assistant", "5"))),
         ({"prompt": "a", "completion": False}, PAIR, (("user", "a"), ("assistant", "False"))),
     ],
-)  # fmt: skip
+)
 def test_a_row_becomes_its_conversation(row: dict[str, Any], how: Shape, expected: tuple[tuple[str, str], ...]) -> None:
     assert to_example(row, how) == Example(turns=expected)
 

@@ -41,7 +41,7 @@ def test_a_run_lies_in_the_users_folder_and_is_theirs_alone(home: Path) -> None:
     folder = made("mine")
     assert folder.path == home / "runs" / "2026-11-23-1530-mine"
     assert (mode(home / "runs"), mode(folder.path), mode(folder.session)) == (0o700, 0o700, 0o600)
-    assert os.listdir(folder.path) == ["session.toml"]
+    assert list(folder.path.iterdir()) == [folder.session]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ def test_a_run_whose_engine_died_has_crashed_and_the_log_says_what_came_last(mak
     state = read_state(folder)
     assert state.failure is not None and state.status == "crashed"
     assert state.failure.text == (
-        "the engine is gone without a word; it printed last: 20%|## | Traceback | MemoryError: \N{REPLACEMENT CHARACTER} no room"
+        "the engine is gone without a word; it printed last: "
+        "20%|## | Traceback | MemoryError: \N{REPLACEMENT CHARACTER} no room"
     )
 
 

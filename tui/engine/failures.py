@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import traceback
 
 from tui.catalog.local import ModelError
@@ -22,8 +23,10 @@ def explain(error: BaseException) -> Failed:
             return Failed(code="bad-model", text=text)
         case SessionError():
             return Failed(code="bad-session", text=text)
-        case OSError(errno=errno.ENOSPC):
-            return Failed(code="disk-full", text="the disk is full", advice="free some space and start again")
+    if (
+        getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in text
+    ):  # not every library raises OSError
+        return Failed(code="disk-full", text="the disk is full", advice="free some space and start again")
     if type(error).__name__ == "OutOfMemoryError" or "not enough memory" in text:
         return Failed(
             code="out-of-memory",

@@ -32,7 +32,7 @@ def fork_worker(folder: RunFolder) -> None:
     code = os.waitstatus_to_exitcode(status)
     # another engine may hold the folder: then this one was refused, and the run it says that of goes on
     if code != 0 and not is_held(folder.lock) and not fold_all(read_events(folder)).ended:
-        append_line(folder.events, events.to_line(_explain(folder, code, oom_kills() > kills_before)))
+        append_line(folder.events, events.to_line(explain_death(folder, code, oom_kills() > kills_before)))
     sys.exit(max(0, code) or int(code != 0))
 
 
@@ -46,13 +46,14 @@ def end_children_with_me() -> None:
         os.register_at_fork(after_in_child=lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
 
 
-def _explain(folder: RunFolder, code: int, out_of_memory: bool) -> events.Failed:
+def explain_death(folder: RunFolder, code: int, out_of_memory: bool) -> events.Failed:
+    """Why an engine ended with this exit code, or minus this signal; `out_of_memory`: the kernel had to kill meanwhile."""
     if code >= 0:
         text = f"the engine ended with exit code {code}; it printed last: {last_words(folder)}"
         return events.Failed(code="killed", text=text, advice=f"the whole log is {folder.log}")
     name = signal.Signals(-code).name
-    if out_of_memory:
-        text = f"the kernel killed the engine ({name}) because the memory of the box ran out"
-        return events.Failed(code="killed", text=text, advice="choose a smaller model, 4-bit, or a smaller batch")
     text = f"the engine was killed by signal {-code} ({name})"
+    if out_of_memory and -code == signal.SIGKILL:
+        text += ", most likely by the kernel: the memory of the box ran out during this run"
+        return events.Failed(code="killed", text=text, advice="choose a smaller model, 4-bit, or a smaller batch")
     return events.Failed(code="killed", text=text, advice="somebody, a scheduler or the system ended it; start it again")

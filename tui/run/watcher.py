@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
+from tui.machine.host import free_disk_bytes
 from tui.run import events
 from tui.run.folder import RunFolder
 from tui.run.lines import Tail
@@ -14,6 +15,8 @@ from tui.run.lock import STALE_S, holder_of, is_held
 from tui.run.process import last_words
 from tui.run.state import RunState, fold, fold_all
 
+FULL_BYTES = 1 << 20
+"""With less than this left on its disk an engine may not have been able to say why it ended."""
 POLL_S = 0.1
 LIVENESS_S = 1.0
 STARTING_S = 30.0
@@ -45,8 +48,16 @@ def seen(folder: RunFolder) -> events.EngineSeen:
     if engine_alive(folder):
         return events.EngineSeen(alive=True)
     said = last_words(folder)
-    reason = "the engine is gone without a word" + (f"; it printed last: {said}" if said else "")
+    reason = "the engine is gone without a word" + (", and the disk is full" if _disk_is_full(folder) else "")
+    reason += f"; it printed last: {said}" if said else ""
     return events.EngineSeen(alive=False, reason=reason)
+
+
+def _disk_is_full(folder: RunFolder) -> bool:
+    try:
+        return free_disk_bytes(folder.path) < FULL_BYTES
+    except OSError:
+        return False
 
 
 def read_state(folder: RunFolder) -> RunState:
