@@ -36,7 +36,8 @@ rows = load_dataset("json", data_files=data, split="train")
 rows = rows.map(lambda row: {"text": tokenizer.apply_chat_template(row["messages"], tokenize=False)})
 trainer = SFTTrainer(model=model, processing_class=tokenizer, train_dataset=rows, args=SFTConfig(
     output_dir="out", dataset_text_field="text", max_length=512, per_device_train_batch_size=8,
-    gradient_accumulation_steps=1, max_steps=steps, learning_rate=2e-4, warmup_steps=5, logging_steps=1, optim="adamw_8bit", weight_decay=0.001,
+    gradient_accumulation_steps=1, max_steps=steps, learning_rate=2e-4, warmup_steps=5, logging_steps=1,
+    optim="adamw_8bit", weight_decay=0.001,
     lr_scheduler_type="linear", seed=3407, report_to="none", save_strategy="no"))
 trainer = train_on_responses_only(trainer)
 marks = []

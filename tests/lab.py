@@ -177,9 +177,21 @@ def worker_of(folder: RunFolder) -> psutil.Process:
 def wait_gone(processes: Sequence[psutil.Process], within_s: float = 10) -> float:
     """Wait until all of these have ended; how many seconds that took."""
     started = time.monotonic()
-    _, left = psutil.wait_procs(processes, timeout=within_s)
-    assert not left, f"still running after {within_s} s: {[described(process) for process in left]}"
+    left = list(processes)
+
+    def gone() -> bool:
+        left[:] = [process for process in left if _lives(process)]
+        return not left
+
+    poll(gone, within_s, f"{len(left)} of {[described(process) for process in left]} did not end")
     return time.monotonic() - started
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE  # its parent may not have looked yet
+    except psutil.Error:
+        return False
 
 
 def poll(look: Callable[[], Any], within_s: float, complaint: str) -> Any:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,4 +27,13 @@ def test_nothing_but_the_engine_loads_the_training_stack() -> None:
 def test_the_import_contracts_are_kept() -> None:
     command = str(Path(sys.executable).parent / "lint-imports")
     done = subprocess.run([command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("words", [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]], ids=" ".join)
+def test_the_house_style_is_kept(words: list[str], tmp_path: Path) -> None:
+    """Lint, format and types: what a reader relies on without looking."""
+    command = [str(Path(sys.executable).parent / words[0]), *words[1:]]
+    caches = {"RUFF_CACHE_DIR": str(tmp_path), "MYPY_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | caches, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -55,6 +55,7 @@ def nan_run(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         model={"name": str(broken)},
         training={"max_steps": 2},
         evaluation={"source": str(TRAIN.with_name("heldout.jsonl")), "eval_steps": 1, "compare_prompts": 0},
+        chat={"keep_loaded_minutes": 0.02},
         run={"name": "nan"},
     )
 
@@ -115,6 +116,12 @@ def test_not_a_number_is_told_as_it_is(nan_run: RunFolder) -> None:
     assert not any(one.best for one in state.evaluations)
     for line in nan_run.events.read_text().splitlines():
         json.loads(line, parse_constant=_refuse)
+
+
+def test_a_model_is_kept_loaded_for_as_long_as_was_asked(nan_run: RunFolder) -> None:
+    finished = wait_for(nan_run, ended, 90)
+    gone = wait_for(nan_run, engine_gone, 20)
+    assert (finished.chat_ready, gone.chat_ready, gone.status) == (True, False, "finished")
 
 
 def _refuse(word: str) -> None:

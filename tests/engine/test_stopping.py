@@ -19,7 +19,6 @@ from tests.lab import (
     engine_gone,
     in_phase,
     poll,
-    release,
     wait_for,
     wait_gone,
     worker_of,
@@ -44,16 +43,24 @@ class Runs:
     saved: RunFolder
     discarded: RunFolder
     released: RunFolder
+    evaluating: RunFolder
     tokenising: RunFolder
 
 
 @pytest.fixture(scope="module")
-def runs(lab: Lab, large_data: Path) -> Iterator[Runs]:
+def runs(lab: Lab, large_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    held_out = tmp_path_factory.mktemp("data") / "held-out.jsonl"
+    held_out.write_text(TRAIN.read_text() * 10)
     keep = {"keep_loaded_minutes": 5}
     yield Runs(
         saved=lab.start(training=LONG, chat=keep, run={"name": "saved"}),
-        discarded=lab.start(training=LONG, chat=keep, run={"name": "discarded"}),
+        discarded=lab.start(data={"chat_template": "chatml"}, training=LONG, chat=keep, run={"name": "discarded"}),
         released=lab.start(training=LONG, chat=keep, run={"name": "released"}),
+        evaluating=lab.start(
+            training=LONG,
+            evaluation={"source": str(held_out), "eval_steps": 1, "per_device_eval_batch_size": 1},
+            run={"name": "evaluating"},
+        ),
         tokenising=lab.start(
             data={"source": str(large_data)}, training=LONG | {"dataset_num_proc": 2}, run={"name": "tokenising"}
         ),
@@ -88,7 +95,23 @@ def test_stop_keeps_what_was_learned_so_far(runs: Runs) -> None:
     assert (state.status, state.result) == ("stopped", str(runs.saved.adapter))
     assert read_model(str(runs.saved.adapter)).parameters
     assert state.chat_ready
-    release(runs.saved)
+
+
+def test_a_signal_ends_an_engine_that_only_keeps_a_model_loaded(runs: Runs) -> None:
+    wait_for(runs.saved, ended, 90)
+    worker = worker_of(runs.saved)
+    worker.terminate()
+    wait_gone([worker], 5)
+    assert read_state(runs.saved).status == "stopped"
+
+
+def test_stop_in_the_middle_of_an_evaluation_does_not_wait_for_its_end(runs: Runs) -> None:
+    wait_for(runs.evaluating, at_step(1), 90)
+    send(runs.evaluating, commands.Stop())
+    state = wait_for(runs.evaluating, ended, 10)
+    assert (state.status, state.result) == ("stopped", str(runs.evaluating.adapter))
+    assert (len(state.steps), len(state.evaluations)) == (1, 0)
+    assert read_model(state.result).parameters
 
 
 def test_release_while_training_waits_for_its_end_and_keeps_nothing_loaded(runs: Runs) -> None:
@@ -105,6 +128,7 @@ def test_release_while_training_waits_for_its_end_and_keeps_nothing_loaded(runs:
 
 
 def test_stop_can_throw_away_what_was_learned(runs: Runs) -> None:
+    """Its chat template is one of Unsloth's, whose code leaves things behind in the working directory."""
     state = _stop(runs.discarded, commands.Stop(discard=True))
     assert (state.status, state.result, state.chat_ready) == ("stopped", "", False)
     assert not runs.discarded.adapter.exists()

@@ -135,9 +135,17 @@ def test_an_engine_that_is_wiped_out_while_it_imports_has_crashed(lab: Lab) -> N
     _assert_crashed(folder)
 
 
+def test_a_run_goes_on_without_the_process_that_watches_over_it(runs: Runs) -> None:
+    before = len(wait_for(runs.interrupted, at_step(3), 120).steps)
+    supervisor, _ = _family(runs.interrupted)
+    supervisor.kill()
+    wait_gone([supervisor])
+    assert wait_for(runs.interrupted, at_step(before + 10), 30).status == "training"
+
+
 def test_ctrl_c_in_the_foreground_stops_and_saves(runs: Runs) -> None:
     wait_for(runs.interrupted, at_step(3), 120)
-    processes = _family(runs.interrupted)
+    processes = [worker_of(runs.interrupted)]
     os.killpg(runs.foreground.pid, signal.SIGINT)
     assert runs.foreground.wait(30) == 0
     state = read_state(runs.interrupted)

@@ -337,3 +337,23 @@ def test_changing_one_value_checks_it_and_leaves_the_rest() -> None:
     assert (changed.training.max_steps, changed.model, session.training.max_steps) == (9, session.model, None)
     with pytest.raises(SessionError, match=r"training\.max_steps: should be greater"):
         file.replace_value(session, "training.max_steps", -1)
+
+
+@pytest.mark.parametrize("key", ["learning_rate", "max_steps"])
+def test_true_is_not_taken_for_the_number_one(key: str) -> None:
+    with pytest.raises(file.SessionError, match=f"training.{key}: should be a number"):
+        file.parse(f"[training]\n{key} = true\n")
+
+
+@pytest.mark.parametrize("word", ["true", "false"])
+def test_checkpointing_is_switched_as_unsloth_switches_it(word: str) -> None:
+    assert file.parse(f"[lora]\nuse_gradient_checkpointing = {word}\n").lora.use_gradient_checkpointing == word
+
+
+def test_a_missing_file_is_looked_for_beside_the_session_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "there" / "s.toml"
+    path.parent.mkdir()
+    path.write_text('[data]\nsource = "train.jsonl"\n')
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.jsonl").write_text("{}")
+    assert file.load(path).data.source == str(path.parent / "train.jsonl")

@@ -28,11 +28,15 @@ def main() -> None:
 
 
 def _set_environment() -> None:
-    """What must be known before Unsloth is imported: no call home, no files in the working directory."""
+    """What must be known before Unsloth is imported: no call home, no files in the run folder."""
+    cache = home() / "cache"
     os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
-    os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(home() / "cache" / "compiled"))
+    os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(cache / "compiled"))
     os.environ.setdefault("UNSLOTH_DECODE_CUDA_GRAPHS", "1")  # five times the tokens a second in chat, the same tokens
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else every fork of a tokenising process warns
+    scratch = cache / "scratch"  # Unsloth leaves tokenizers behind in the working directory
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.chdir(scratch)
 
 
 main()

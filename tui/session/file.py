@@ -54,7 +54,7 @@ def from_table(table: dict[str, Any]) -> Session:
 
 
 def anchored(session: Session, folder: Path) -> Session:
-    """The session with the relative paths that exist below `folder` made absolute."""
+    """The session with its relative paths taken from `folder`: those that exist there, and every file by its suffix."""
     for key in ("model.name", "data.source", "evaluation.source"):
         section, name = key.split(".")
         value = getattr(getattr(session, section), name)
@@ -62,7 +62,7 @@ def anchored(session: Session, folder: Path) -> Session:
             continue
         try:
             there = (folder / Path(value).expanduser()).resolve()
-            found = there.exists()
+            found = there.exists() or (name == "source" and bool(Path(value).suffix))
         except (OSError, ValueError, RuntimeError):  # no file can have such a name
             continue
         if found and str(there) != value:

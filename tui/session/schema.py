@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from tui.session.fields import option
 
@@ -18,6 +18,17 @@ class Section(BaseModel):
     """A table of the session file: immutable, and without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_number_is_true(cls, value: Any, info: ValidationInfo) -> Any:
+        """``true`` is no number, although Python takes it for 1; a choice that has the word takes it as one."""
+        spec = cls.model_fields[info.field_name or ""]
+        if not isinstance(value, bool) or spec.annotation is bool:
+            return value
+        if "true" in get_args(spec.annotation):
+            return str(value).lower()
+        raise ValueError("should be a number or a text")
 
     @field_validator("*")
     @classmethod
