@@ -37,9 +37,11 @@ def watch(folder: RunFolder, *, as_json: bool = False, stop_on_interrupt: bool =
     until = threading.Event()
     told = follow(folder, until)
     state = RunState()
+    count = 0
     while not state.ended:
         try:
             event = next(told)
+            count += not isinstance(event, events.EngineSeen)
             if as_json:
                 print(events.to_line(event), end="", flush=True)
             elif line := _line(event, state):
@@ -52,7 +54,7 @@ def watch(folder: RunFolder, *, as_json: bool = False, stop_on_interrupt: bool =
             say("stopping after this update, and saving")
             stop_on_interrupt = False  # a second Ctrl-C leaves the run to itself
             send(folder, commands.Stop())
-            told = _rest(told, follow(folder, until), state)
+            told = _rest(follow(folder, until), count)
     if not as_json:
         say_end(folder, state)
     return state
@@ -156,9 +158,10 @@ def one_line(text: str) -> str:
     return plain(text).replace("\n", " ").strip()
 
 
-def _rest(broken: Iterator[events.Event], fresh: Iterator[events.Event], state: RunState) -> Iterator[events.Event]:
+def _rest(fresh: Iterator[events.Event], told: int) -> Iterator[events.Event]:
     """Go on after an interrupt, which ends a generator: the same events again, without those already told."""
-    del broken
     for event in fresh:
-        if isinstance(event, events.EngineSeen) or event.time > state.last_event:
+        if isinstance(event, events.EngineSeen) or told <= 0:
             yield event
+        else:
+            told -= 1

@@ -20,6 +20,7 @@ from tests.lab import TRAIN, UNSLOTH_TUI, Lab, at_step, ended, engine_gone, in_p
 from tui.catalog.local import read_model
 from tui.run import events
 from tui.run.folder import RunFolder
+from tui.run.lock import holder_of
 from tui.run.process import live_processes, start_engine
 from tui.run.state import RunState
 from tui.run.watcher import Watcher, read_events, read_state
@@ -42,6 +43,8 @@ class Runs:
     foreground: subprocess.Popen[str]
     said: IO[str]
     """What the interrupted command wrote on stderr."""
+    told: IO[str]
+    """What it wrote on stdout: its events."""
     orphaned: RunFolder
     starter: subprocess.Popen[str]
     killed: RunFolder
@@ -78,9 +81,10 @@ def runs(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     """Five runs, each started in another way from the command line."""
     place = tmp_path_factory.mktemp("sessions")
 
-    def session(name: str, steps: int = ENDLESS) -> str:
+    def session(name: str, steps: int = ENDLESS, keep_loaded_minutes: float = 0) -> str:
         training = {"max_steps": steps, "warmup_steps": 5}
-        return str(lab.write_session(place / f"{name}.toml", training=training, run={"name": name}))
+        chat = {"keep_loaded_minutes": keep_loaded_minutes}
+        return str(lab.write_session(place / f"{name}.toml", training=training, chat=chat, run={"name": name}))
 
     terminal = Terminal(lab, [*UNSLOTH_TUI, "run", session("hung-up", STEPS)], b"step 5/")
     hung_up = lab.run_named("hung-up")
@@ -88,8 +92,11 @@ def runs(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     for watcher in watchers:
         watcher.start()
     said = (place / "said").open("w+")
-    foreground = lab.command("run", session("interrupted"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
-    starter = lab.command("run", session("orphaned"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    told = (place / "told").open("w+")
+    foreground = lab.command("run", session("interrupted"), "--json", stdin=subprocess.DEVNULL, stdout=told, stderr=said)
+    starter = lab.command(
+        "run", session("orphaned", keep_loaded_minutes=5), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     with lab.entered():
         closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *UNSLOTH_TUI, "start", session("killed")]
         assert subprocess.run(closed, timeout=60, check=False).returncode == 0
@@ -102,12 +109,14 @@ def runs(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
         interrupted=lab.run_named("interrupted"),
         foreground=foreground,
         said=said,
+        told=told,
         orphaned=lab.run_named("orphaned"),
         starter=starter,
         killed=lab.run_named("killed"),
         wiped_out=RunFolder(lab.home / "runs" / name),
     )
     said.close()
+    told.close()
     for watcher in watchers:
         watcher.stop()
     for process in (terminal.process, foreground, starter):
@@ -154,9 +163,38 @@ def test_ctrl_c_in_the_foreground_stops_and_saves(runs: Runs) -> None:
     assert _numbers(runs.interrupted) == list(range(1, len(state.steps) + 1))
     wait_gone(processes)
     runs.said.seek(0)
-    told = runs.said.read()
-    assert "stopping after this update, and saving" in told and f"the result is in {state.result}" in told
-    assert "Traceback" not in told
+    said = runs.said.read()
+    assert "stopping after this update, and saving" in said and "Traceback" not in said
+    runs.told.seek(0)
+    told = [event for line in runs.told if (event := events.from_line(line)) is not None]
+    written = [event for event in told if not isinstance(event, events.EngineSeen)]
+    assert written == list(read_events(runs.interrupted))  # each once, whatever the interrupt came between
+
+
+@pytest.mark.usefixtures("runs")
+def test_ctrl_c_while_importing_keeps_nothing_and_is_no_failure(lab: Lab, tmp_path: Path) -> None:
+    session = lab.write_session(tmp_path / "session.toml", run={"name": "early-interrupted"})
+    command = lab.command("run", str(session), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    folder = lab.run_named("early-interrupted")
+    wait_for(folder, in_phase("importing"), 30)
+    processes = _family(folder)
+    os.killpg(command.pid, signal.SIGINT)
+    _, said = command.communicate(timeout=20)
+    assert command.returncode == 0
+    assert "nothing was kept" in said and "Traceback" not in said
+    wait_gone(processes)
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_workbench_ends_when_the_program_that_opened_it_is_killed(lab: Lab) -> None:
+    """Even when nobody has asked for the exit code of that program, which then stays behind as a zombie."""
+    asking = lab.command("chat", str(lab.model), "--prompt", "hi", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    bench = poll(lambda: next(map(RunFolder, (lab.home / "workbench").glob("*")), None), 30, "no workbench")
+    poll(lambda: holder_of(bench.lock), 30, "no engine in the workbench")
+    processes = _family(bench)
+    asking.kill()
+    wait_gone(processes, 15)
+    assert asking.wait(5) == -signal.SIGKILL
 
 
 def test_a_killed_engine_has_failed_by_the_signal_that_is_named(runs: Runs) -> None:
@@ -210,7 +248,19 @@ def test_ctrl_c_on_a_watcher_leaves_the_run_alone(runs: Runs, lab: Lab) -> None:
     assert not runs.orphaned.commands.exists()
 
 
+def test_a_watcher_whose_reader_goes_away_ends_quietly(runs: Runs, lab: Lab) -> None:
+    watching = lab.command("watch", runs.orphaned.name, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert watching.stdout is not None and watching.stderr is not None
+    assert watching.stdout.readline()
+    watching.stdout.close()
+    assert watching.wait(20) == 1
+    with watching.stderr:
+        assert watching.stderr.read() == ""
+    assert read_state(runs.orphaned).status == "training"
+
+
 def test_a_scheduler_that_ends_the_run_gets_it_saved(runs: Runs) -> None:
+    """A signal to the whole group, as schedulers send it; it has to give the memory back too, before a harder one comes."""
     processes = _family(runs.orphaned)
     os.killpg(os.getpgid(processes[0].pid), signal.SIGTERM)
     state = wait_for(runs.orphaned, ended, 20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,14 +77,17 @@ def test_chat(snap_compare: Compare, demo_run: RunFolder, size: tuple[int, int])
     async def look(pilot: Pilot[None]) -> None:
         await pilot.press("f6")
         await until(pilot, lambda: pilot.app.run_state.ended)
-        talk = conversation.asked(pilot.app.conversation, "1", "How do I [bold]count[/] lines\x1b[2J?", ("tuned", "base"))
+        talk = conversation.asked(
+            pilot.app.client.view.conversation, "1", "How do I [bold]count[/] lines\x1b[2J?", ("tuned", "base")
+        )
         for reply in (
             Replied(id="1", voice="tuned", text="$ wc -l notes.txt"),
             Replied(id="1", voice="tuned", done=True, tokens=9, tokens_per_s=16.4),
             Replied(id="1", voice="base", text="You can open the file and [/INST] count"),
         ):
             talk = conversation.fold_reply(talk, reply)
-        pilot.app.conversation = talk
+        pilot.app.client.view = replace(pilot.app.client.view, conversation=talk)
+        await until(pilot, lambda: pilot.app.conversation == talk)
         await settled(pilot)
 
     assert snap_compare(UnslothTui(run=demo_run), terminal_size=size, run_before=look)

@@ -159,8 +159,7 @@ async def test_a_damaged_session_is_refused_with_its_problems(tmp_path: Path) ->
         await pilot.press("ctrl+o")
         app.screen.query_one(Input).value = str(bad)
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, TextDialog))
-        assert "did you mean training.learning_rate" in app.screen.text  # type: ignore[attr-defined]
+        await until(pilot, lambda: "did you mean training.learning_rate" in shown(app, ".complaint"))
 
 
 async def test_a_finished_run_is_opened_from_the_list(demo_run: RunFolder) -> None:

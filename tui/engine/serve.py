@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 
 import psutil
 
@@ -36,27 +37,35 @@ def serve(folder: RunFolder, owner: int | None) -> int:
         control.enter("idle")  # a workbench has nothing to train: whatever is asked of it may be asked at once
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: _obey(commands.Stop(), control, emit))
+    asked: deque[commands.Command] = deque()
+    signal.signal(signal.SIGTERM, lambda *_: asked.extend((commands.Stop(), commands.Release())))
     result: list[int] = []
     worker = threading.Thread(target=lambda: result.append(work(folder, control, emit)), daemon=True)
     worker.start()
-    _listen(folder, control, emit, worker, owner)
+    _listen(folder, control, emit, worker, owner, asked)
     sys.stdout.flush()
     os._exit(result[0] if result else 1)  # libraries leave threads behind that would keep the process, and the GPU
 
 
-def _listen(folder: RunFolder, control: Control, emit: Emit, worker: threading.Thread, owner: int | None) -> None:
+def _listen(
+    folder: RunFolder,
+    control: Control,
+    emit: Emit,
+    worker: threading.Thread,
+    owner: int | None,
+    asked: deque[commands.Command],
+) -> None:
     tail = Tail(folder.commands)
     next_beat = next_sample = 0.0
     while worker.is_alive():
-        for line in tail.read():
-            if (command := commands.from_line(line)) is not None:
-                _obey(command, control, emit)
+        asked.extend(command for line in tail.read() if (command := commands.from_line(line)) is not None)
+        while asked:
+            _obey(asked.popleft(), control, emit)
         now = time.monotonic()
         if now >= next_beat:
             beat(folder.lock)
             next_beat = now + HEARTBEAT_S
-            if owner is not None and not psutil.pid_exists(owner):
+            if owner is not None and not _lives(owner):
                 control.released.set()
                 if control.stage != "training":
                     return
@@ -64,6 +73,14 @@ def _listen(folder: RunFolder, control: Control, emit: Emit, worker: threading.T
             emit(events.MachineSampled(devices=read_gpus(), host=read_host()))
             next_sample = now + SAMPLE_S
         worker.join(LISTEN_S)
+
+
+def _lives(pid: int) -> bool:
+    """Whether that process runs; one that is dead and that nobody has buried yet does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _obey(command: commands.Command, control: Control, emit: Emit) -> None:

@@ -1,4 +1,4 @@
-"""Asks for a file, with completion."""
+"""Asks for a session file to read or to write, and stays open until that has worked."""
 
 from __future__ import annotations
 
@@ -9,26 +9,70 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label
+from textual.widgets import Input, Label, Static
 
+from tui.session import file
+from tui.session.schema import Session
+from tui.widgets.foreign import foreign
 from tui.widgets.paths import PathSuggester
 
+Named = tuple[Path, Session]
 
-class PathDialog(ModalScreen[Path | None]):
-    """Asks where to read or write; Escape means nowhere."""
+
+class PathDialog(ModalScreen[Named | None]):
+    """A path to type; Escape means none."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
+    HEADING: ClassVar[str]
 
-    def __init__(self, title: str, suggestion: str) -> None:
+    def __init__(self, suggestion: str) -> None:
         super().__init__()
-        self.heading, self.suggestion = title, suggestion
+        self.suggestion = suggestion
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label(self.heading, classes="section", markup=False)
+            yield Label(self.HEADING, classes="section", markup=False)
             yield Input(self.suggestion, suggester=PathSuggester(), compact=True)
+            yield Static("", classes="complaint", markup=False)
             yield Label("Enter confirms, right completes, Escape cancels", classes="hint")
 
+    def on_mount(self) -> None:
+        self.query_one(Input).select_on_focus = False
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if event.value.strip():
-            self.dismiss(Path(event.value.strip()).expanduser())
+        if not event.value.strip():
+            return
+        try:
+            self.dismiss(self.use(Path(event.value.strip()).expanduser()))
+        except file.SessionError as error:
+            self.query_one(".complaint", Static).update(foreign("\n".join(map(str, error.problems))))
+        except (OSError, RuntimeError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            self.query_one(".complaint", Static).update(foreign(f"{event.value.strip()}: {reason}"))
+
+    def use(self, path: Path) -> Named:
+        """Do what was asked for. Raises SessionError or OSError, whose words are then shown."""
+        raise NotImplementedError
+
+
+class SaveDialog(PathDialog):
+    """Writes the session."""
+
+    HEADING = "Save the session as"
+
+    def __init__(self, session: Session, suggestion: str) -> None:
+        super().__init__(suggestion)
+        self.session = session
+
+    def use(self, path: Path) -> Named:
+        file.save(self.session, path)
+        return path, self.session
+
+
+class OpenDialog(PathDialog):
+    """Reads a session."""
+
+    HEADING = "Open a session"
+
+    def use(self, path: Path) -> Named:
+        return path, file.load(path)

@@ -1,0 +1,146 @@
+"""What a window knows and asks: the run it watches, the conversation, and an engine for what is not a run."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tui.run import commands, conversation, events
+from tui.run.conversation import Conversation
+from tui.run.folder import RunFolder, create_run
+from tui.run.process import send, start_engine
+from tui.run.state import RunState, fold
+from tui.run.talk import open_workbench, request
+from tui.run.watcher import Watcher
+from tui.session import file
+from tui.session.schema import Session
+
+LOST = "the engine ended before the answer was whole"
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything a screen may show of the world outside, at one moment."""
+
+    run_folder: RunFolder | None = None
+    run_session: Session | None = None
+    """What was asked of that run; None when its file is damaged."""
+    run_state: RunState = RunState()  # noqa: RUF009  (frozen)
+    conversation: Conversation = Conversation()  # noqa: RUF009  (frozen)
+    workbench_phase: events.PhaseChanged | None = None
+    preview: events.Previewed | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the run that is watched is still at work."""
+        return self.run_folder is not None and not self.run_state.ended and self.run_state.engine_alive
+
+
+class Client:
+    """Reads one run folder and writes requests; owns nothing but its workbench. Not thread-safe: one thread calls it."""
+
+    def __init__(self) -> None:
+        self.view = View()
+        self._watcher: Watcher | None = None
+        self._workbench: Watcher | None = None
+
+    def drain(self) -> View:
+        """Take in what came since the last call."""
+        view = self.view
+        for event in self._watcher.drain() if self._watcher else ():
+            view = replace(_heard(view, event), run_state=fold(view.run_state, event))
+            if _is_end(event) and not self._workbench:
+                view = replace(view, conversation=conversation.given_up(view.conversation, LOST))
+        for event in self._workbench.drain() if self._workbench else ():
+            view = _heard(view, event)
+            if isinstance(event, events.PhaseChanged):
+                view = replace(view, workbench_phase=event)
+            elif _is_end(event):
+                view = self._without_workbench(view, event)
+        self.view = view
+        return view
+
+    def watch(self, folder: RunFolder) -> None:
+        """Look at another run, from its first event on."""
+        if self._watcher:
+            self._watcher.stop()
+        try:
+            session = file.load(folder.session)
+        except file.SessionError:
+            session = None
+        self.view = replace(
+            self.view, run_folder=folder, run_session=session, run_state=RunState(), conversation=Conversation()
+        )
+        self._watcher = Watcher(folder)
+        self._watcher.start()
+
+    def start(self, session: Session) -> None:
+        """Start a run and watch it; a model that is only kept to chat with makes room. Raises OSError."""
+        if self.view.run_state.chat_ready and self.view.run_folder:
+            send(self.view.run_folder, commands.Release())
+        folder = create_run(session)
+        start_engine(folder)
+        self.watch(folder)
+
+    def stop(self) -> None:
+        """Ask the run to stop and to save what it has learned. Raises OSError."""
+        if self.view.run_folder:
+            send(self.view.run_folder, commands.Stop())
+
+    def say(self, text: str, voices: Sequence[events.Voice], session: Session) -> None:
+        """Say something to the run's result, or without a run to the session's model. Raises OSError."""
+        run = self.view.run_folder
+        settings = (self.view.run_session or session) if run else session
+        loaded_by = run if self.view.run_state.chat_ready else None
+        model = "" if loaded_by else str(run.path) if run else session.model.name
+        name = uuid.uuid4().hex
+        for voice in voices:  # each goes on from what it said itself
+            said = [*self.view.conversation.messages_for(voice), commands.Message("user", text)]
+            send(loaded_by or self._open_workbench(), request(said, voice, settings.chat, model, name))
+        self.view = replace(self.view, conversation=conversation.asked(self.view.conversation, name, text, voices))
+
+    def cancel_answer(self) -> None:
+        """Stop the answer that is being written and keep what came. Raises OSError."""
+        exchange = self.view.conversation.open_exchange
+        for watcher in (self._watcher, self._workbench):
+            if exchange and watcher:
+                send(watcher.folder, commands.Cancel(id=exchange.id))
+
+    def clear_conversation(self) -> None:
+        """Begin a new conversation. Raises OSError."""
+        self.cancel_answer()
+        self.view = replace(self.view, conversation=Conversation())
+
+    def preview(self, row: int, session: Session) -> None:
+        """Ask for a row of the session's dataset as it is trained on. Raises OSError."""
+        wanted = commands.Preview(id=uuid.uuid4().hex, row=row, session=file.dumps(session))
+        send(self._open_workbench(), wanted)
+
+    def close(self) -> None:
+        """Let the workbench go; a run stays as it is. Raises OSError."""
+        if self._workbench:
+            send(self._workbench.folder, commands.Release())
+
+    def _open_workbench(self) -> RunFolder:
+        if self._workbench is None:
+            self._workbench = Watcher(open_workbench())
+            self._workbench.start()
+        return self._workbench.folder
+
+    def _without_workbench(self, view: View, end: events.Event) -> View:
+        if self._workbench:
+            self._workbench.stop()
+            self._workbench = None
+        why = end.text if isinstance(end, events.Failed) else LOST
+        return replace(view, workbench_phase=None, conversation=conversation.given_up(view.conversation, why))
+
+
+def _heard(view: View, event: events.Event) -> View:
+    if isinstance(event, events.Replied):
+        return replace(view, conversation=conversation.fold_reply(view.conversation, event))
+    return replace(view, preview=event) if isinstance(event, events.Previewed) else view
+
+
+def _is_end(event: events.Event) -> bool:
+    return isinstance(event, events.Failed) or (isinstance(event, events.EngineSeen) and not event.alive)
