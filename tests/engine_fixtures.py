@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.lab import ROOT, Lab, described, run_python
+from tests.lab import ROOT, Lab, run_python, wait_gone
 
 
 @pytest.fixture(scope="session")
@@ -24,8 +25,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[
     """A home for real runs; fails the module's last test when a process of it is left behind."""
     made = Lab(tmp_path_factory.mktemp("home"), tiny_model)
     yield made
-    _, left = psutil.wait_procs(made.processes(), timeout=10)
-    told = [described(process) for process in left]
-    for process in left:
-        process.kill()
-    assert not told, f"processes were left behind: {told}"
+    left = made.processes()
+    try:
+        wait_gone(left, 10)
+    finally:
+        for process in left:
+            with suppress(psutil.Error):
+                process.kill()
+    assert not (Path.cwd() / "unsloth_compiled_cache").exists()

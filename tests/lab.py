@@ -98,6 +98,15 @@ class Lab:
         """The run whose session has this name, as soon as it is there."""
         return poll(lambda: next(map(RunFolder, (self.home / "runs").glob(f"*-{name}")), None), within_s, f"no run {name}")
 
+    def workbench(self, within_s: float = 30) -> RunFolder:
+        """The first workbench of this lab, as soon as its engine works in it."""
+
+        def taken() -> RunFolder | None:
+            benches = map(RunFolder, (self.home / "workbench").glob("*"))
+            return next((bench for bench in benches if holder_of(bench.lock)), None)
+
+        return poll(taken, within_s, "no workbench")
+
     def processes(self) -> list[psutil.Process]:
         """Everything that runs with this lab's home in its environment, this process left out."""
         return [process for process in psutil.process_iter() if process.pid != os.getpid() and self._owns(process)]
@@ -113,7 +122,7 @@ def _hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test that runs in the background ignores them
 
 
-def described(process: psutil.Process) -> str:
+def _described(process: psutil.Process) -> str:
     try:
         return f"{process.pid} (parent {process.ppid()}): {' '.join(process.cmdline())}"
     except psutil.Error:
@@ -183,7 +192,7 @@ def wait_gone(processes: Sequence[psutil.Process], within_s: float = 10) -> floa
         left[:] = [process for process in left if _lives(process)]
         return not left
 
-    poll(gone, within_s, f"{len(left)} of {[described(process) for process in left]} did not end")
+    poll(gone, within_s, f"{len(left)} of {[_described(process) for process in left]} did not end")
     return time.monotonic() - started
 
 

@@ -29,7 +29,6 @@ from tui.screens.chat import ChatScreen
 from tui.screens.data import DataScreen
 from tui.screens.dialogs.ask import AskDialog, TextDialog
 from tui.screens.dialogs.path import OpenDialog, SaveDialog
-from tui.screens.live import LiveScreen
 from tui.screens.model import ModelScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.tune import TuneScreen
@@ -43,6 +42,15 @@ from tui.widgets.place_bar import PLACES, PlaceTab
 DRAIN_S = 1 / 10
 
 
+def live_screen() -> Screen[Any]:
+    """The Live place, loaded when it is first visited: numpy, which the plot needs, costs a sixth of a second."""
+    from tui.screens.live import LiveScreen
+
+    return LiveScreen().data_bind(
+        UnslothTui.run_folder, UnslothTui.run_state, UnslothTui.run_session, UnslothTui.gpus, UnslothTui.host
+    )
+
+
 class UnslothTui(App[None]):
     """Reads run folders and writes requests; a run never notices whether it is there."""
 
@@ -53,9 +61,7 @@ class UnslothTui(App[None]):
         "model": lambda: ModelScreen().data_bind(UnslothTui.session),
         "data": lambda: DataScreen().data_bind(UnslothTui.session, UnslothTui.preview, UnslothTui.workbench_phase),
         "tune": lambda: TuneScreen().data_bind(UnslothTui.session),
-        "live": lambda: LiveScreen().data_bind(
-            UnslothTui.run_folder, UnslothTui.run_state, UnslothTui.run_session, UnslothTui.gpus, UnslothTui.host
-        ),
+        "live": live_screen,
         "chat": lambda: ChatScreen().data_bind(
             UnslothTui.conversation,
             UnslothTui.run_folder,

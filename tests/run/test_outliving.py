@@ -20,7 +20,6 @@ from tests.lab import TRAIN, UNSLOTH_TUI, Lab, at_step, ended, engine_gone, in_p
 from tui.catalog.local import read_model
 from tui.run import events
 from tui.run.folder import RunFolder
-from tui.run.lock import holder_of
 from tui.run.process import live_processes, start_engine
 from tui.run.state import RunState
 from tui.run.watcher import Watcher, read_events, read_state
@@ -189,9 +188,7 @@ def test_ctrl_c_while_importing_keeps_nothing_and_is_no_failure(lab: Lab, tmp_pa
 def test_a_workbench_ends_when_the_program_that_opened_it_is_killed(lab: Lab) -> None:
     """Even when nobody has asked for the exit code of that program, which then stays behind as a zombie."""
     asking = lab.command("chat", str(lab.model), "--prompt", "hi", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    bench = poll(lambda: next(map(RunFolder, (lab.home / "workbench").glob("*")), None), 30, "no workbench")
-    poll(lambda: holder_of(bench.lock), 30, "no engine in the workbench")
-    processes = _family(bench)
+    processes = _family(lab.workbench())
     asking.kill()
     wait_gone(processes, 15)
     assert asking.wait(5) == -signal.SIGKILL

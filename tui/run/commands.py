@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from tui.run.events import Voice
 
@@ -81,7 +81,9 @@ class Release(Asked):
 
 Command = Stop | Chat | Preview | Cancel | Release
 
-_ADAPTER: TypeAdapter[Any] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
+_ADAPTER: TypeAdapter[Any] = TypeAdapter(
+    Annotated[Command, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
+)
 
 
 def to_line(command: Command) -> str:

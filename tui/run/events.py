@@ -199,7 +199,7 @@ Event = (
 )  # fmt: skip
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(
-    Annotated[Event, Field(discriminator="kind")], config=ConfigDict(ser_json_inf_nan="strings")
+    Annotated[Event, Field(discriminator="kind")], config=ConfigDict(ser_json_inf_nan="strings", defer_build=True)
 )
 
 

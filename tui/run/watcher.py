@@ -35,7 +35,7 @@ def engine_alive(folder: RunFolder) -> bool:
         return False
 
 
-def beaten_lately(folder: RunFolder) -> bool:
+def _beaten_lately(folder: RunFolder) -> bool:
     """Whether an engine lived in the folder a few heartbeats ago."""
     try:
         return time.time() - folder.lock.stat().st_mtime < STALE_S
@@ -88,7 +88,7 @@ def follow(folder: RunFolder, until: threading.Event) -> Iterator[events.Event]:
                 yield event
         if liveness is not None:
             # the process that watches over an engine needs a moment to write down why it died: look twice
-            certain = liveness.alive or doubted or not beaten_lately(folder)
+            certain = liveness.alive or doubted or not _beaten_lately(folder)
             if liveness.alive != alive and certain:
                 alive = liveness.alive
                 yield liveness

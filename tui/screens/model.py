@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
@@ -15,13 +15,14 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui import words
-from tui.catalog.hub import read_hub_model
-from tui.catalog.known import KnownModel, known_models
 from tui.catalog.local import ModelCard, ModelError, is_path, read_model
 from tui.screens.base import PlaceScreen
 from tui.screens.messages import SessionEdited
 from tui.session.schema import Session
 from tui.widgets.foreign import foreign, plain
+
+if TYPE_CHECKING:
+    from tui.catalog.known import KnownModel
 
 FIRST_STEPS = """1  Choose a model here.
 2  F3 Data: choose what it learns from.
@@ -64,7 +65,7 @@ class ModelScreen(PlaceScreen):
         self.name_entry.value = self.session.model.name
         if self.session.model.name:
             self.look_at(self.session.model.name)
-        self.action_look()
+        self.call_after_refresh(self.action_look)
 
     def watch_session(self, before: Session, after: Session) -> None:
         if self.is_mounted and before.model.name != after.model.name:
@@ -77,6 +78,8 @@ class ModelScreen(PlaceScreen):
 
     @work(thread=True, group="find", exclusive=True)
     def find_models(self) -> None:
+        from tui.catalog.known import known_models  # loads huggingface_hub, which the first picture need not wait for
+
         found = known_models()
         self.app.call_from_thread(self.show_models, found)
 
@@ -119,6 +122,8 @@ class ModelScreen(PlaceScreen):
 
     @work(thread=True, group="card", exclusive=True)
     def read_card(self, name: str) -> None:
+        from tui.catalog.hub import read_hub_model  # see find_models
+
         try:
             card = read_model(name) if is_path(name) else read_hub_model(name, self.session.model.revision)
         except ModelError as error:

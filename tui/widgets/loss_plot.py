@@ -66,7 +66,7 @@ class LossPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call-a
             at = [float(evaluation.step) for evaluation in evaluations]
             losses = [evaluation.loss for evaluation in evaluations]
             self.scatter(at, losses, marker="◆", marker_style=colours["curve-eval"], label="held out")
-        self.set_xlimits(0, max(2.0, x[-1]))
+        self.set_xlimits(0, max(2.0, x[-1]) * 1.02)  # a mark on the edge would be cut
         finite = [value for value in y if value == value and abs(value) != float("inf")]
         if finite:
             self.set_ylimits(min(0.0, *finite, 0.0), max(finite) * 1.05 or 1.0)
