@@ -34,7 +34,10 @@ def main() -> None:
     if not words or (words[0] not in known and not words[0].startswith("-")):
         words = ["window", *words]
     try:
-        app(words, prog_name="unsloth-tui")
+        try:
+            app(words, prog_name="unsloth-tui")
+        finally:
+            sys.stdout.flush()  # here, where a reader that went away can still be noticed
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
