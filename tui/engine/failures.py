@@ -23,9 +23,8 @@ def explain(error: BaseException) -> Failed:
             return Failed(code="bad-model", text=text)
         case SessionError():
             return Failed(code="bad-session", text=text)
-    if (
-        getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in text
-    ):  # not every library raises OSError
+    # not every library raises OSError
+    if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in text:
         return Failed(code="disk-full", text="the disk is full", advice="free some space and start again")
     if type(error).__name__ == "OutOfMemoryError" or "not enough memory" in text:
         return Failed(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tui.data.sources import DataError
 from tui.engine import failures
@@ -68,11 +69,12 @@ def _run(folder: RunFolder, session: Session, control: Control, emit: Emit) -> L
     emit(loading.measure_memory("trained"))
 
     discard = bool(control.stop and control.stop.discard)
+    whole = trainer.state.global_step >= trainer.state.max_steps
     if not discard:
         _save(folder, loaded, emit)
     if not control.stop:
         _compare(session, loaded, control, emit)
-    outcome: events.Outcome = "discarded" if discard else "stopped" if control.stop else "completed"
+    outcome: events.Outcome = "discarded" if discard else "completed" if whole else "stopped"
     keeps = session.chat.keep_loaded_minutes > 0 and not discard and not control.released.is_set()
     control.enter("idle")
     emit(events.Finished(outcome=outcome, result="" if discard else str(folder.adapter), loaded=keeps))
@@ -81,14 +83,14 @@ def _run(folder: RunFolder, session: Session, control: Control, emit: Emit) -> L
     return loaded
 
 
-def _plan(trainer: object, loaded: Loaded) -> events.Planned:
-    args, rows = trainer.args, trainer.train_dataset  # type: ignore[attr-defined]
-    updates_an_epoch = max(1, -(-len(trainer.get_train_dataloader()) // args.gradient_accumulation_steps))  # type: ignore[attr-defined]
-    steps = args.max_steps if args.max_steps > 0 else round(updates_an_epoch * args.num_train_epochs)
+def _plan(trainer: Any, loaded: Loaded) -> events.Planned:
+    """What the trainer is going to do, counted as it counts: a last batch that is not full is an update too."""
+    args, rows, held_out = trainer.args, trainer.train_dataset, trainer.eval_dataset
+    updates_an_epoch = math.ceil(len(trainer.get_train_dataloader()) / args.gradient_accumulation_steps)
+    steps = args.max_steps if args.max_steps > 0 else math.ceil(updates_an_epoch * args.num_train_epochs)
     parameters = list(loaded.model.parameters())
-    held_out = trainer.eval_dataset  # type: ignore[attr-defined]
     return events.Planned(
-        steps=max(1, steps),
+        steps=steps,
         epochs=steps / updates_an_epoch,
         examples=len(rows),
         held_out_examples=0 if held_out is None else len(held_out),

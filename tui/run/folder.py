@@ -124,7 +124,8 @@ def _slug(text: str) -> str:
 
 
 def _private(path: Path) -> Path:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (home(), path):  # mkdir gives its mode to the last folder alone
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
