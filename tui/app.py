@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.text import Text
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -18,6 +19,7 @@ from textual.screen import Screen
 from tui.machine.gpu import GpuReading
 from tui.machine.host import HostReading
 from tui.machine.sampler import Sampler
+from tui.resources import home
 from tui.run.client import Client, View
 from tui.run.conversation import Conversation
 from tui.run.events import PhaseChanged, Previewed
@@ -47,7 +49,12 @@ def live_screen() -> Screen[Any]:
     from tui.screens.live import LiveScreen
 
     return LiveScreen().data_bind(
-        UnslothTui.run_folder, UnslothTui.run_state, UnslothTui.run_session, UnslothTui.gpus, UnslothTui.host
+        UnslothTui.run_folder,
+        UnslothTui.run_state,
+        UnslothTui.run_session,
+        UnslothTui.stopping,
+        UnslothTui.gpus,
+        UnslothTui.host,
     )
 
 
@@ -75,7 +82,7 @@ class UnslothTui(App[None]):
         *(Binding(p.key, f"go('{p.mode}')", p.title, id=f"go.{p.mode}", tooltip=p.help, show=False) for p in PLACES),
         Binding("f1", "explain", "Help", id="help", tooltip="Every key of this place"),
         Binding("ctrl+t", "start_run", "Start run", id="start", tooltip="Train the session in a process of its own"),
-        Binding("ctrl+s", "save", "Save", id="save", tooltip="Write the session to a TOML file"),
+        Binding("ctrl+s", "save", "Save", id="save", tooltip="Write the session to a TOML file", show=False),
         Binding("ctrl+o", "open", "Open", id="open", tooltip="Read a session from a TOML file", show=False),
         Binding("q,ctrl+q", "leave", "Quit", id="quit", tooltip="Leave the window; a run goes on without it"),
     ]
@@ -84,6 +91,7 @@ class UnslothTui(App[None]):
     run_folder: reactive[RunFolder | None] = reactive(None)
     run_session: reactive[Session | None] = reactive(None)
     run_state: reactive[RunState] = reactive(RunState, always_update=False)
+    stopping: reactive[bool] = reactive(False)
     gpus: reactive[tuple[GpuReading, ...]] = reactive(tuple)
     host: reactive[HostReading | None] = reactive(None)
     conversation: reactive[Conversation] = reactive(Conversation)
@@ -96,6 +104,8 @@ class UnslothTui(App[None]):
         super().__init__()
         self.set_reactive(UnslothTui.session, session or Session())
         self.session_path = session_path
+        self.saved_session = self.session
+        self.refused: dict[str, str] = {}
         self.first_run = run
         self.client = Client()
         self.sampler = Sampler()
@@ -141,18 +151,36 @@ class UnslothTui(App[None]):
             self.push_screen(TextDialog("Keys", help_text(self.screen.active_bindings.values())))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        yield from super().get_system_commands(screen)
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            if binding.id and binding.tooltip:
-                act = partial(self.call_later, self.run_action, binding.action, active.node)
-                yield SystemCommand(binding.description, binding.tooltip, act)
+        own = {active.binding.id: active for active in screen.active_bindings.values() if active.binding.tooltip}
+        yield from (command for command in super().get_system_commands(screen) if command.title not in ("Quit", "Keys"))
+        for name, active in own.items():
+            if name:
+                act = partial(self.call_later, self.run_action, active.binding.action, active.node)
+                yield SystemCommand(active.binding.description, active.binding.tooltip, act)
+
+    async def action_quit(self) -> None:
+        self.action_leave()
 
     def action_leave(self) -> None:
-        """Leave, and say what goes on without the window."""
-        self.client.close()
-        name = self.run_folder.name if self.run_folder and self.client.view.running else ""
-        self.exit(message=f"{name} goes on without the window; come back with: unsloth-tui attach {name}" if name else None)
+        """Leave, and say what goes on without the window and where an unsaved session is kept."""
+        self.ask(self.client.close)
+        last_words = []
+        if self.run_folder and self.client.view.running:
+            name = self.run_folder.name
+            last_words.append(f"{name} goes on without the window; come back with: unsloth-tui attach {name}")
+        if self.session != self.saved_session and self.ask(lambda: file.save(self.session, home() / "last.toml")):
+            last_words.append(f"the session was not saved; it is kept in {home() / 'last.toml'}")
+        self.exit(message=Text(plain("\n".join(last_words))) if last_words else None)
+
+    def ask(self, do: Callable[[], object]) -> bool:
+        """Do something that writes to disk, and show what came of it. Returns whether it worked."""
+        try:
+            do()
+        except OSError as error:
+            self.notify(plain(f"{error.filename or ''}: {error.strerror or error}"), severity="error", markup=False)
+            return False
+        self.show(self.client.view)
+        return True
 
     # ---- the session
 
@@ -166,7 +194,7 @@ class UnslothTui(App[None]):
     async def action_save(self) -> None:
         suggestion = str(self.session_path or Path.cwd() / "session.toml")
         if saved := await self.push_screen_wait(SaveDialog(self.session, suggestion)):
-            self.session_path, _ = saved
+            self.session_path, self.saved_session = saved
             self.notify(f"saved as {plain(str(self.session_path))}", markup=False)
 
     @work(group="dialog", exclusive=True)
@@ -174,27 +202,25 @@ class UnslothTui(App[None]):
         suggestion = str(self.session_path or f"{Path.cwd()}/")
         if opened := await self.push_screen_wait(OpenDialog(suggestion)):
             self.session_path, self.session = opened
+            self.saved_session = self.session
 
     # ---- the run
 
-    @work(group="dialog", exclusive=True)
+    @work(group="start", exclusive=True)
     async def action_start_run(self) -> None:
         if self.client.view.running and self.run_folder:
             question = f"{self.run_folder.name} is still running. Start another run beside it?"
             if not await self.push_screen_wait(AskDialog(question, "Start")):
                 return
+        self.notify("checking the session …", timeout=2)
         session = self.session
         problems = await asyncio.to_thread(preflight, session)
-        if blocking := [str(problem) for problem in problems if problem.blocking]:
+        blocking = [f"{key}: {text}" for key, text in self.refused.items()]
+        blocking += [str(problem) for problem in problems if problem.blocking]
+        if blocking:
             self.push_screen(TextDialog("This cannot be trained yet", "\n\n".join(blocking)))
-            return
-        try:
-            self.client.start(session)
-        except OSError as error:
-            self.notify(plain(f"the run cannot be started: {error}"), severity="error", markup=False)
-            return
-        self.show(self.client.view)
-        self.switch_mode("live")
+        elif self.ask(lambda: self.client.start(session)):
+            self.switch_mode("live")
 
     @work(group="dialog", exclusive=True)
     async def action_stop_run(self) -> None:
@@ -203,25 +229,29 @@ class UnslothTui(App[None]):
             return
         question = f"Stop {self.run_folder.name} after this update and save what it has learned?"
         if await self.push_screen_wait(AskDialog(question, "Stop and save")):
-            self.client.stop()
+            self.ask(self.client.stop)
+
+    def action_release(self) -> None:
+        if self.run_state.chat_ready and self.ask(self.client.release):
+            self.notify("the memory is freed; talking to the result loads it again")
+
+    def on_fields_refused(self, event: messages.FieldsRefused) -> None:
+        self.refused = event.refused
 
     def on_run_picked(self, event: messages.RunPicked) -> None:
-        self.client.watch(event.folder)
-        self.show(self.client.view)
+        self.ask(lambda: self.client.watch(event.folder))
         self.switch_mode("live")
 
     # ---- talking
 
     def on_prompt_sent(self, event: messages.PromptSent) -> None:
-        self.client.say(event.text, event.voices, self.session)
-        self.show(self.client.view)
+        self.ask(lambda: self.client.say(event.text, event.voices, self.session))
 
     def on_answer_cancelled(self) -> None:
-        self.client.cancel_answer()
+        self.ask(self.client.cancel_answer)
 
     def on_conversation_cleared(self) -> None:
-        self.client.clear_conversation()
-        self.show(self.client.view)
+        self.ask(self.client.clear_conversation)
 
     def on_preview_wanted(self, event: messages.PreviewWanted) -> None:
-        self.client.preview(event.row, self.session)
+        self.ask(lambda: self.client.preview(event.row, self.session))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from pathlib import Path
@@ -29,9 +30,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line ins
 
 def main() -> None:
     """Run the command line; a first word that is no command is a session to open in the window."""
-    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     words = sys.argv[1:]
-    if not words or (words[0] not in known and not words[0].startswith("-")):
+    if not words or (words[0] not in _commands() and not words[0].startswith("-")):
         words = ["window", *words]
     try:
         try:
@@ -48,9 +48,16 @@ def main() -> None:
         sys.exit(1)
 
 
+def _commands() -> list[str]:
+    return [command.callback.__name__ for command in app.registered_commands if command.callback]
+
+
 @app.command(hidden=True)
 def window(session: Annotated[Path | None, typer.Argument(metavar="[SESSION.toml]")] = None) -> None:
     """Open the window, with a session if one is named."""
+    if session and session.suffix != ".toml" and not session.exists():
+        near = difflib.get_close_matches(str(session), _commands(), 1)
+        _refuse([f"{session} is neither a command nor a session file{f'; did you mean {near[0]}?' if near else ''}"])
     _open_window(_load(session) if session else None, session)
 
 
@@ -169,6 +176,22 @@ def stop(name: RunName, discard: Annotated[bool, typer.Option(help="Throw away w
 
 
 @app.command()
+def release(name: RunName) -> None:
+    """Take the model of an ended run out of memory, where it is kept to chat with."""
+    from tui import console
+    from tui.run.watcher import read_state
+
+    folder = _find(name)
+    state = read_state(folder)
+    if not state.ended:
+        _refuse([f"{folder.name} is still running; end it with: unsloth-tui stop {folder.name}"])
+    if not state.chat_ready:
+        _refuse([f"{folder.name} holds no memory"])
+    _release(folder)
+    console.say(f"{folder.name} was asked to free its memory")
+
+
+@app.command()
 def chat(
     name: Annotated[str, typer.Argument(metavar="RUN|MODEL", help="A run, a model folder, or a model on the hub.")],
     prompt: Annotated[str | None, typer.Option(help="Ask this and end; without it, ask line by line.")] = None,
@@ -194,7 +217,9 @@ def _open_window(session: Session | None, path: Path | None, folder: RunFolder |
         _refuse(["the window needs a terminal; see unsloth-tui --help for what works without one"])
     from tui.app import UnslothTui
 
-    UnslothTui(session=session, session_path=path, run=folder).run()
+    window = UnslothTui(session=session, session_path=path, run=folder)
+    window.run()
+    raise typer.Exit(window.return_code or 0)
 
 
 def _load(path: Path) -> Session:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +71,6 @@ async def until(pilot: Pilot[None], true: Callable[[], object], within_s: float 
 
 async def settled(pilot: Pilot[None]) -> None:
     """Let every background look come to its end."""
-    await pilot.app.workers.wait_for_complete()
-    await asyncio.sleep(0)
+    await pilot.pause()
+    await until(pilot, lambda: not getattr(pilot.app.screen, "looks", None))
     await pilot.pause()

@@ -78,7 +78,7 @@ def test_chat(snap_compare: Compare, demo_run: RunFolder, size: tuple[int, int])
         await pilot.press("f6")
         await until(pilot, lambda: pilot.app.run_state.ended)
         talk = conversation.asked(
-            pilot.app.client.view.conversation, "1", "How do I [bold]count[/] lines\x1b[2J?", ("tuned", "base")
+            pilot.app.client.view.conversation, "1", "How do I [bold]count[/] lines\x1b[2J?", ("tuned", "base"), "x"
         )
         for reply in (
             Replied(id="1", voice="tuned", text="$ wc -l notes.txt"),

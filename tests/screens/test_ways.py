@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from pathlib import Path
 
 import pytest
-from textual.widgets import DataTable, Input, Label, OptionList, Static
+from textual.widgets import DataTable, Input, OptionList, Static
 
 from tests.screens.conftest import settled, until
 from tui.app import UnslothTui
+from tui.run import conversation
 from tui.run.folder import RunFolder, list_runs
 from tui.screens.dialogs.ask import TextDialog
 from tui.session import file
@@ -102,9 +105,10 @@ async def test_a_wrong_value_is_refused_beside_it_and_stays_to_be_mended(desk: S
     async with app.run_test() as pilot:
         await pilot.press("f4")
         rate = next(row for row in app.screen.query(FieldRow) if row.spec.key == "training.learning_rate")
+        rate.query_one(Input).focus()
         rate.query_one(Input).value = typed
-        await pilot.pause()
-        assert complaint in str(rate.query_one(".complaint", Label).render())
+        await until(pilot, lambda: complaint in shown(app, "#help"))
+        assert f"training.learning_rate: {rate.complaint}" in shown(app, "#outcome")
         assert app.session.training.learning_rate == desk.training.learning_rate
         assert rate.query_one(Input).value == typed
 
@@ -196,3 +200,92 @@ async def test_other_themes_work_too(demo_run: RunFolder) -> None:
         for theme in ("unsloth-light", "textual-dark", "nord", "ansi-dark"):
             app.theme = theme
             await pilot.pause()
+
+
+async def test_fast_typing_ends_with_what_was_typed(desk: Session) -> None:
+    """Each key is an edit that comes back from the window later: none of them may undo the next."""
+    app = UnslothTui(desk)
+    async with app.run_test() as pilot:
+        await pilot.press("f4")
+        row = next(row for row in app.screen.query(FieldRow) if row.spec.key == "model.max_seq_length")
+        entry = row.query_one(Input)
+        entry.focus()
+        for typed in ("", "2", "20", "204", "2048", "204", "20", "204", "2048"):
+            entry.value = typed
+        await pilot.pause()
+        await pilot.pause()
+        assert (entry.value, app.session.model.max_seq_length) == ("2048", 2048)
+
+
+async def test_nothing_is_started_while_a_field_is_wrong(desk: Session) -> None:
+    app = UnslothTui(desk)
+    async with app.run_test() as pilot:
+        await pilot.press("f4")
+        row = next(row for row in app.screen.query(FieldRow) if row.spec.key == "training.gradient_accumulation_steps")
+        row.query_one(Input).value = "1x"
+        await pilot.pause()
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
+        assert "training.gradient_accumulation_steps: should be a whole number" in app.screen.text  # type: ignore[attr-defined]
+        assert list_runs() == []
+
+
+async def test_saving_asks_before_it_replaces_another_file(desk: Session, tmp_path: Path) -> None:
+    precious = tmp_path / "precious.toml"
+    precious.write_text("mine")
+    (tmp_path / "data.jsonl").write_text("{}")
+    app = UnslothTui(desk)
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+s")
+        for name, told in (("data.jsonl", "ends in .toml"), ("precious.toml", "there already")):
+            app.screen.query_one(Input).value = str(tmp_path / name)
+            await pilot.press("enter")
+            await until(pilot, lambda told=told: told in shown(app, ".complaint"))
+        assert precious.read_text() == "mine"
+        await pilot.press("enter")
+        await until(pilot, lambda: precious.read_text() != "mine")
+    assert (tmp_path / "data.jsonl").read_text() == "{}"
+
+
+async def test_leaving_keeps_a_session_that_was_not_saved(desk: Session, home: Path) -> None:
+    home.mkdir(parents=True)
+    app = UnslothTui()
+    async with app.run_test() as pilot:
+        app.session = desk
+        await pilot.press("ctrl+q")
+    assert file.parse((home / "last.toml").read_text()).model.name == desk.model.name
+
+
+async def test_a_home_that_cannot_be_written_is_said_and_the_window_lives(
+    desk: Session, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.write_text("a file where a folder should be")
+    app = UnslothTui(desk)
+    async with app.run_test() as pilot:
+        await pilot.press("f3")
+        await settled(pilot)
+        await pilot.press("ctrl+r")
+        await pilot.press("ctrl+t")
+        await settled(pilot)
+        assert app.is_running and app.return_code in (None, 0)
+
+
+async def test_a_slow_look_does_not_keep_the_window_open(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub that accepts and never answers must not hold the terminal."""
+    never = threading.Event()
+    monkeypatch.setattr("tui.screens.model.describe_model", lambda *_: never.wait(60))
+    app = UnslothTui(desk)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await asyncio.wait_for(pilot.press("ctrl+q"), 5)
+    never.set()
+
+
+async def test_a_killed_engine_ends_the_answers_asked_of_it_and_no_others(demo_run: RunFolder) -> None:
+    app = UnslothTui(run=demo_run)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.run_state.ended)
+        talk = conversation.asked(conversation.Conversation(), "1", "a", ("tuned",), demo_run.name)
+        talk = conversation.asked(talk, "2", "b", ("tuned",), "a workbench")
+        talk = conversation.given_up(talk, demo_run.name, "gone")
+        assert [exchange.done for exchange in talk.exchanges] == [True, False]

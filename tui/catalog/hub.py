@@ -20,6 +20,9 @@ from huggingface_hub.errors import (
 
 from tui.catalog.local import ModelCard, ModelError, card_from_config, is_quantisation_detail, read_json
 
+WAIT_S = 10.0
+"""After so long without an answer the hub counts as out of reach."""
+
 
 def read_hub_model(name: str, revision: str | None = None) -> ModelCard:
     """What the hub says of a model. Raises ModelError: not there, gated, or the hub cannot be reached.
@@ -29,7 +32,7 @@ def read_hub_model(name: str, revision: str | None = None) -> ModelCard:
     try:
         files = {
             file.rfilename: file.size
-            for file in HfApi().model_info(name, revision=revision, files_metadata=True).siblings or ()
+            for file in HfApi().model_info(name, revision=revision, files_metadata=True, timeout=WAIT_S).siblings or ()
         }
         config = read_json(_download(name, "config.json", revision))
         has_template = "chat_template.jinja" in files
@@ -59,7 +62,7 @@ def read_hub_model(name: str, revision: str | None = None) -> ModelCard:
 
 
 def _download(name: str, file: str, revision: str | None) -> Path:
-    return Path(hf_hub_download(name, file, revision=revision))
+    return Path(hf_hub_download(name, file, revision=revision, etag_timeout=WAIT_S))
 
 
 def _parameters(name: str, revision: str | None) -> int | None:

@@ -45,7 +45,13 @@ def read_model(name: str) -> ModelCard:
     """What the folder holds. Raises ModelError when it is not there or is no model."""
     if not _is_folder(name):
         raise ModelError(f"there is no folder {name}")
-    folder = Path(name).expanduser()
+    try:
+        return _read_folder(name, Path(name).expanduser())
+    except OSError as error:
+        raise ModelError(f"{name} cannot be read: {error.strerror or error}") from None
+
+
+def _read_folder(name: str, folder: Path) -> ModelCard:
     if (folder / "adapter_config.json").is_file():
         return _adapter(name, folder)
     if not (folder / "config.json").is_file():

@@ -156,7 +156,7 @@ def _parsed(line: str, place: str) -> Any:
 
 def _json_words(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at line {error.lineno}, column {error.colno}"
+        return f"{error.msg} at column {error.colno}" + (f" of line {error.lineno}" if error.lineno > 1 else "")
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 

@@ -22,6 +22,7 @@ from tui.session.schema import Session
 if TYPE_CHECKING:
     from tui.engine.loading import Loaded
 
+IMPORTING = "importing Unsloth and PyTorch, which takes 10 to 30 seconds"
 FOREVER_S = 10 * 365 * 86400.0
 
 
@@ -44,7 +45,7 @@ def work(folder: RunFolder, control: Control, emit: Emit) -> int:
 def _run(folder: RunFolder, session: Session, control: Control, emit: Emit) -> Loaded:
     """One run from the import of Unsloth to the saved result."""
     write_provenance(folder.provenance, session)
-    emit(events.PhaseChanged(phase="importing", text="importing Unsloth and PyTorch"))
+    emit(events.PhaseChanged(phase="importing", text=IMPORTING))
     from tui.engine import loading, training
     from tui.engine.dataset import read_texts
 
@@ -150,6 +151,7 @@ def _answer_jobs(loaded: Loaded | None, keep_s: float, control: Control, emit: E
                 _preview(job, emit)
         except Exception as error:
             failure = failures.explain(error)
+            emit(events.PhaseChanged(phase="ready"))
             text = f"{failure.text}. {failure.advice}".strip(". ")
             if isinstance(job, Chat):
                 for voice in job.voices:
@@ -169,7 +171,7 @@ def _chat(job: Chat, loaded: Loaded | None, control: Control, emit: Emit) -> Loa
 
 def _load_for_chat(name: str, emit: Emit) -> Loaded:
     """Load a run's adapter with the run's own settings, or any other model with the defaults."""
-    emit(events.PhaseChanged(phase="importing", text="importing Unsloth and PyTorch"))
+    emit(events.PhaseChanged(phase="importing", text=IMPORTING))
     from tui.engine.loading import load_model
 
     emit(events.PhaseChanged(phase="loading", text=f"loading {name}"))
@@ -187,7 +189,7 @@ def find_run_folder(name: str) -> RunFolder | None:
 
 
 def _preview(job: Preview, emit: Emit) -> None:
-    emit(events.PhaseChanged(phase="importing", text="importing Unsloth and PyTorch"))
+    emit(events.PhaseChanged(phase="importing", text=IMPORTING))
     from tui.data.mapping import iterate_examples, shape_of
     from tui.engine.dataset import render
     from tui.engine.loading import load_tokenizer

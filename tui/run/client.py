@@ -27,6 +27,8 @@ class View:
     run_session: Session | None = None
     """What was asked of that run; None when its file is damaged."""
     run_state: RunState = RunState()  # noqa: RUF009  (frozen)
+    stopping: bool = False
+    """Whether this window has asked the run to stop."""
     conversation: Conversation = Conversation()  # noqa: RUF009  (frozen)
     workbench_phase: events.PhaseChanged | None = None
     preview: events.Previewed | None = None
@@ -44,16 +46,19 @@ class Client:
         self.view = View()
         self._watcher: Watcher | None = None
         self._workbench: Watcher | None = None
+        self._preview_wanted = ""
 
     def drain(self) -> View:
         """Take in what came since the last call."""
         view = self.view
         for event in self._watcher.drain() if self._watcher else ():
             view = replace(_heard(view, event), run_state=fold(view.run_state, event))
-            if _is_end(event) and not self._workbench:
-                view = replace(view, conversation=conversation.given_up(view.conversation, LOST))
+            if _is_end(event) and view.run_folder:
+                view = replace(view, conversation=conversation.given_up(view.conversation, view.run_folder.name, LOST))
         for event in self._workbench.drain() if self._workbench else ():
             view = _heard(view, event)
+            if isinstance(event, events.Previewed) and event.id == self._preview_wanted:
+                view = replace(view, preview=event)
             if isinstance(event, events.PhaseChanged):
                 view = replace(view, workbench_phase=event)
             elif _is_end(event):
@@ -70,15 +75,20 @@ class Client:
         except file.SessionError:
             session = None
         self.view = replace(
-            self.view, run_folder=folder, run_session=session, run_state=RunState(), conversation=Conversation()
+            self.view,
+            run_folder=folder,
+            run_session=session,
+            run_state=RunState(),
+            stopping=False,
+            conversation=Conversation(),
         )
         self._watcher = Watcher(folder)
         self._watcher.start()
 
     def start(self, session: Session) -> None:
         """Start a run and watch it; a model that is only kept to chat with makes room. Raises OSError."""
-        if self.view.run_state.chat_ready and self.view.run_folder:
-            send(self.view.run_folder, commands.Release())
+        if self.view.run_state.chat_ready:
+            self.release()
         folder = create_run(session)
         start_engine(folder)
         self.watch(folder)
@@ -87,6 +97,12 @@ class Client:
         """Ask the run to stop and to save what it has learned. Raises OSError."""
         if self.view.run_folder:
             send(self.view.run_folder, commands.Stop())
+            self.view = replace(self.view, stopping=True)
+
+    def release(self) -> None:
+        """Give the GPU back, once the run has ended. Raises OSError."""
+        if self.view.run_folder and self.view.run_state.ended:
+            send(self.view.run_folder, commands.Release())
 
     def say(self, text: str, voices: Sequence[events.Voice], session: Session) -> None:
         """Say something to the run's result, or without a run to the session's model. Raises OSError."""
@@ -95,10 +111,12 @@ class Client:
         loaded_by = run if self.view.run_state.chat_ready else None
         model = "" if loaded_by else str(run.path) if run else session.model.name
         name = uuid.uuid4().hex
+        engine = loaded_by or self._open_workbench()
         for voice in voices:  # each goes on from what it said itself
             said = [*self.view.conversation.messages_for(voice), commands.Message("user", text)]
-            send(loaded_by or self._open_workbench(), request(said, voice, settings.chat, model, name))
-        self.view = replace(self.view, conversation=conversation.asked(self.view.conversation, name, text, voices))
+            send(engine, request(said, voice, settings.chat, model, name))
+        talk = conversation.asked(self.view.conversation, name, text, voices, engine.name)
+        self.view = replace(self.view, conversation=talk)
 
     def cancel_answer(self) -> None:
         """Stop the answer that is being written and keep what came. Raises OSError."""
@@ -106,6 +124,7 @@ class Client:
         for watcher in (self._watcher, self._workbench):
             if exchange and watcher:
                 send(watcher.folder, commands.Cancel(id=exchange.id))
+        self.view = replace(self.view, conversation=conversation.cancelled(self.view.conversation))
 
     def clear_conversation(self) -> None:
         """Begin a new conversation. Raises OSError."""
@@ -114,7 +133,9 @@ class Client:
 
     def preview(self, row: int, session: Session) -> None:
         """Ask for a row of the session's dataset as it is trained on. Raises OSError."""
-        wanted = commands.Preview(id=uuid.uuid4().hex, row=row, session=file.dumps(session))
+        self._preview_wanted = uuid.uuid4().hex
+        self.view = replace(self.view, preview=None)
+        wanted = commands.Preview(id=self._preview_wanted, row=row, session=file.dumps(session))
         send(self._open_workbench(), wanted)
 
     def close(self) -> None:
@@ -129,17 +150,19 @@ class Client:
         return self._workbench.folder
 
     def _without_workbench(self, view: View, end: events.Event) -> View:
+        why = end.text if isinstance(end, events.Failed) else LOST
         if self._workbench:
+            talk = conversation.given_up(view.conversation, self._workbench.folder.name, why)
+            view = replace(view, workbench_phase=None, conversation=talk)
             self._workbench.stop()
             self._workbench = None
-        why = end.text if isinstance(end, events.Failed) else LOST
-        return replace(view, workbench_phase=None, conversation=conversation.given_up(view.conversation, why))
+        return view
 
 
 def _heard(view: View, event: events.Event) -> View:
     if isinstance(event, events.Replied):
         return replace(view, conversation=conversation.fold_reply(view.conversation, event))
-    return replace(view, preview=event) if isinstance(event, events.Previewed) else view
+    return view
 
 
 def _is_end(event: events.Event) -> bool:

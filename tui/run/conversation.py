@@ -28,6 +28,9 @@ class Exchange:
     id: str
     prompt: str
     answers: tuple[Answer, ...]
+    asked_of: str = ""
+    """The name of the folder whose engine answers."""
+    cancelled: bool = False
 
     @property
     def done(self) -> bool:
@@ -57,9 +60,9 @@ class Conversation:
         return history
 
 
-def asked(conversation: Conversation, id: str, prompt: str, voices: Sequence[Voice]) -> Conversation:
-    """The conversation once a prompt is on its way."""
-    exchange = Exchange(id, prompt, tuple(Answer(voice) for voice in voices))
+def asked(conversation: Conversation, id: str, prompt: str, voices: Sequence[Voice], asked_of: str) -> Conversation:
+    """The conversation once a prompt is on its way to an engine."""
+    exchange = Exchange(id, prompt, tuple(Answer(voice) for voice in voices), asked_of)
     return Conversation((*conversation.exchanges, exchange))
 
 
@@ -75,14 +78,23 @@ def fold_reply(conversation: Conversation, reply: Replied) -> Conversation:
     )
 
 
-def given_up(conversation: Conversation, why: str) -> Conversation:
-    """The conversation once nobody will answer any more."""
+def cancelled(conversation: Conversation) -> Conversation:
+    """The conversation once the answer that is being written is not wanted any more."""
+    return Conversation(
+        tuple(exchange if exchange.done else replace(exchange, cancelled=True) for exchange in conversation.exchanges)
+    )
+
+
+def given_up(conversation: Conversation, asked_of: str, why: str) -> Conversation:
+    """The conversation once one engine will not answer any more."""
     return Conversation(
         tuple(
             replace(
                 exchange,
                 answers=tuple(a if a.done else replace(a, done=True, error=why) for a in exchange.answers),
             )
+            if exchange.asked_of == asked_of
+            else exchange
             for exchange in conversation.exchanges
         )
     )

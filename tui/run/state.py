@@ -50,7 +50,9 @@ class Series(Sequence[T], Generic[T]):
         return (self._items[position] for position in range(self._length))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Series) and list(self) == list(other)
+        if not isinstance(other, Series) or len(self) != len(other):
+            return False
+        return self._items is other._items or list(self) == list(other)
 
     def __repr__(self) -> str:
         return f"Series({list(self)!r})"
@@ -66,6 +68,8 @@ class RunState:
     phase: ev.Phase = "starting"
     phase_text: str = ""
     phase_fraction: float | None = None
+    phases: tuple[ev.PhaseChanged, ...] = ()
+    """What was done, one after the other; the last one is being done."""
     plan: ev.Planned | None = None
     steps: Series[ev.StepDone] = field(default_factory=Series)
     evaluations: Series[ev.Evaluated] = field(default_factory=Series)
@@ -106,6 +110,15 @@ class RunState:
         if len(recent) == len(self.steps) > 1:
             recent = recent[1:]
         return sum(step.seconds for step in recent) / len(recent) if recent else None
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Mean over the same updates as `seconds_a_step`."""
+        recent = self.steps[-RATE_WINDOW:]
+        if len(recent) < 2:
+            return recent[0].tokens_per_s if recent else None
+        seconds = sum(step.seconds for step in recent[1:])
+        return (recent[-1].tokens - recent[0].tokens) / seconds if seconds else None
 
     @property
     def seconds_left(self) -> float | None:
@@ -157,7 +170,9 @@ def fold(state: RunState, event: ev.Event) -> RunState:
 
 
 def _phase_changed(state: RunState, event: ev.PhaseChanged) -> RunState:
-    state = replace(state, phase=event.phase, phase_text=event.text, phase_fraction=event.fraction)
+    again = bool(state.phases) and state.phases[-1].phase == event.phase
+    phases = state.phases if again else (*state.phases, event)
+    state = replace(state, phase=event.phase, phase_text=event.text, phase_fraction=event.fraction, phases=phases)
     if state.ended:
         return state
     if event.phase == "training" and not state.training_started:

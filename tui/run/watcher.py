@@ -83,9 +83,12 @@ def follow(folder: RunFolder, until: threading.Event) -> Iterator[events.Event]:
         liveness = None
         if time.monotonic() >= next_look:
             liveness, next_look = seen(folder), time.monotonic() + LIVENESS_S
-        for line in tail.read():
-            if (event := events.from_line(line)) is not None:
-                yield event
+        try:
+            for line in tail.read():
+                if (event := events.from_line(line)) is not None:
+                    yield event
+        except OSError as error:  # a network drive that is away: look again, it may come back
+            liveness = events.EngineSeen(alive=False, reason=f"the run folder cannot be read: {error.strerror or error}")
         if liveness is not None:
             # the process that watches over an engine needs a moment to write down why it died: look twice
             certain = liveness.alive or doubted or not _beaten_lately(folder)

@@ -1,22 +1,44 @@
-"""What every place has: the bar on top, its own body, the keys at the bottom."""
+"""What every place has: the bar on top, its own body, the keys at the bottom, and slow looks in the background."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
 
+from tui.widgets.foreign import plain
 from tui.widgets.place_bar import PlaceBar
+
+T = TypeVar("T")
+Outdated = Callable[[], bool]
 
 
 class PlaceScreen(Screen[None]):
     """One of the six places."""
 
     PLACE: ClassVar[str]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  (Textual declares it on the instance)
+
+    @dataclass
+    class Found(Message):
+        """A look in the background has come to its end."""
+
+        subject: str
+        token: object
+        show: Callable[[], object]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks: dict[str, object] = {}
+        """What is being looked at, by subject; a later look at the same subject replaces an earlier one."""
 
     def compose(self) -> ComposeResult:
         yield PlaceBar(self.PLACE)
@@ -26,3 +48,26 @@ class PlaceScreen(Screen[None]):
     def compose_body(self) -> Iterable[Widget]:
         """The widgets between the bar and the keys."""
         raise NotImplementedError
+
+    def look(self, subject: str, find: Callable[[Outdated], T], show: Callable[[T], object]) -> None:
+        """Find something out in a thread that nobody waits for, and show it unless it is outdated by then.
+
+        A slow disk or network must not keep the window from closing, which a worker thread of Textual would do.
+        """
+        self.looks[subject] = token = object()
+
+        def run() -> None:
+            try:
+                found = find(lambda: self.looks.get(subject) is not token)
+            except Exception as error:
+                text = plain(f"{type(error).__name__}: {error}")
+                self.post_message(self.Found(subject, token, partial(self.notify, text, severity="error", markup=False)))
+            else:
+                self.post_message(self.Found(subject, token, partial(show, found)))
+
+        threading.Thread(target=run, name=f"look {subject}", daemon=True).start()
+
+    def on_place_screen_found(self, event: Found) -> None:
+        if self.looks.get(event.subject) is event.token:
+            del self.looks[event.subject]
+            event.show()

@@ -35,6 +35,8 @@ class ChatScreen(PlaceScreen):
         Binding("ctrl+b", "voices", "Who answers", id="chat.voices", tooltip="Who answers: tuned, base, or both"),
         Binding("escape", "cancel", "Stop answer", id="chat.cancel", tooltip="Stop the answer and keep what came"),
         Binding("ctrl+n", "clear", "New", id="chat.clear", tooltip="Begin a new conversation"),
+        Binding("pageup", "page(-1)", "Back", show=False, id="chat.back", tooltip="Read what was said before"),
+        Binding("pagedown", "page(1)", "On", show=False, id="chat.on", tooltip="Read on"),
     ]
 
     conversation: reactive[Conversation] = reactive(Conversation, always_update=False)
@@ -56,7 +58,8 @@ class ChatScreen(PlaceScreen):
     def on_mount(self) -> None:
         self.exchanges.anchor()
         self.prompt.focus()
-        self.show_who()
+        for name in ("voices", "run_state", "run_folder", "session", "workbench_phase"):
+            self.watch(self, name, self.show_who)
 
     def on_screen_resume(self) -> None:
         self.prompt.focus()
@@ -84,6 +87,12 @@ class ChatScreen(PlaceScreen):
             return "This run has no result to talk to; open another one (F7)"
         return ""
 
+    def action_page(self, by: int) -> None:
+        if by < 0:
+            self.exchanges.scroll_page_up()
+        else:
+            self.exchanges.scroll_page_down()
+
     def action_voices(self) -> None:
         self.voices = VOICES[(VOICES.index(self.voices) + 1) % len(VOICES)]
 
@@ -92,26 +101,6 @@ class ChatScreen(PlaceScreen):
 
     def action_clear(self) -> None:
         self.post_message(ConversationCleared())
-
-    def watch_voices(self) -> None:
-        if self.is_mounted:
-            self.show_who()
-
-    def watch_run_state(self) -> None:
-        if self.is_mounted:
-            self.show_who()
-
-    def watch_run_folder(self) -> None:
-        if self.is_mounted:
-            self.show_who()
-
-    def watch_session(self) -> None:
-        if self.is_mounted:
-            self.show_who()
-
-    def watch_workbench_phase(self) -> None:
-        if self.is_mounted:
-            self.show_who()
 
     async def watch_conversation(self) -> None:
         if not self.is_mounted:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from textual import work
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.getters import query_one
@@ -21,7 +20,7 @@ from tui.data.mapping import Example, shape_of, to_example
 from tui.data.sources import DataError, Row, iterate_rows, read_rows
 from tui.resources import resource
 from tui.run.events import PhaseChanged, Previewed
-from tui.screens.base import PlaceScreen
+from tui.screens.base import Outdated, PlaceScreen
 from tui.screens.messages import PreviewWanted, SessionEdited
 from tui.session.schema import Session
 from tui.widgets.choice import Choice
@@ -30,6 +29,8 @@ from tui.widgets.paths import PathSuggester
 
 SHOWN_ROWS = 100
 FORMATS = ("auto", "messages", "sharegpt", "alpaca", "prompt-completion", "text")
+
+NOTHING_YET = "No dataset is chosen yet; type a path, or ctrl+g takes the sample data"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class DataScreen(PlaceScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.look = Look("")
+        self.seen = Look("")
         self.rendered = False
 
     def compose_body(self) -> Iterable[Widget]:
@@ -77,7 +78,7 @@ class DataScreen(PlaceScreen):
             yield Label("read as")
             yield Choice(FORMATS, self.session.data.format, id="format")
             yield Label("", id="total", markup=False)
-        yield Label("No dataset is chosen yet; ctrl+g takes the sample data", id="summary", markup=False)
+        yield Label(NOTHING_YET, id="summary", markup=False)
         yield DataTable(id="rows", cursor_type="row", zebra_stripes=True)
         yield Label("", id="example-title", classes="section", markup=False)
         with VerticalScroll(id="example-box"):
@@ -116,61 +117,45 @@ class DataScreen(PlaceScreen):
             return
         self.rendered = True
         self.show_example()
-        if self.look.shape:
+        if self.seen.shape:
             self.post_message(PreviewWanted(max(0, self.table.cursor_row)))
 
     def read(self, session: Session) -> None:
         """Look into the session's dataset in the background."""
-        if session.data.source:
+        self.total.update("")
+        source, wanted = session.data.source, session.data.format
+        if source:
             self.summary.update("reading …")
-            self.total.update("")
-            self.look_into(session.data.source, session.data.format)
+            self.look("rows", lambda _outdated: look_into(source, wanted), self.show_look)
+        else:
+            self.show_look(Look(""))
 
-    @work(thread=True, group="look", exclusive=True)
-    def look_into(self, source: str, wanted: str) -> None:
-        try:
-            look = Look(source, tuple(read_rows(source, SHOWN_ROWS)))
-            try:
-                look = Look(source, look.rows, shape_of(source, wanted))
-            except DataError as error:
-                look = Look(source, look.rows, problem=str(error))
-        except DataError as error:
-            look = Look(source, problem=str(error))
-        self.app.call_from_thread(self.show_look, look)
-        if look.shape:
-            try:
-                told = f"{sum(1 for _ in iterate_rows(source))} rows"
-            except DataError as error:
-                told = str(error)
-            self.app.call_from_thread(self.show_total, source, told)
-
-    def show_total(self, source: str, told: str) -> None:
-        if source == self.session.data.source:
-            self.total.update(foreign(told))
+    def show_total(self, told: str) -> None:
+        self.total.update(foreign(told))
 
     def show_look(self, look: Look) -> None:
-        if look.source != self.session.data.source:
-            return
-        self.look = look
+        self.seen = look
         self.summary.set_class(bool(look.problem), "-wrong")
         if look.shape:
             self.summary.update(foreign(f"{look.shape.format}: {look.shape.reason}"))
+            source, shape = look.source, look.shape
+            self.look("total", lambda outdated: count(source, shape, outdated), self.show_total)
         else:
-            self.summary.update(foreign(look.problem))
+            self.summary.update(foreign(look.problem) if look.source else NOTHING_YET)
         self.table.clear(columns=True)
         self.table.display = bool(look.rows)
-        columns = list(dict.fromkeys(str(column) for row in look.rows for column in row))[:12]
+        columns, rows = table_of(look)
         self.table.add_column("#")
         for column in columns:
             self.table.add_column(cell(column, 30))
-        width = max(20, (self.size.width - 12) // max(1, len(columns)))
-        for number, row in enumerate(look.rows, 1):
-            self.table.add_row(str(number), *(cell(shown(row.get(column)), width) for column in columns))
+        width = max(16, (self.size.width - 8) // max(1, len(columns)) - 2)
+        for number, values in enumerate(rows, 1):
+            self.table.add_row(str(number), *(cell(value, width) for value in values))
         self.show_example()
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         self.show_example()
-        if self.rendered and self.look.shape:
+        if self.rendered and self.seen.shape:
             self.post_message(PreviewWanted(event.cursor_row))
 
     def watch_preview(self) -> None:
@@ -184,11 +169,11 @@ class DataScreen(PlaceScreen):
     def show_example(self) -> None:
         """Show the row under the cursor: as a conversation, or as the model is trained on it."""
         at = self.table.cursor_row
-        if not 0 <= at < len(self.look.rows):
+        if not 0 <= at < len(self.seen.rows):
             self.example_title.update("")
             self.example.update("")
             return
-        row = self.look.rows[at]
+        row = self.seen.rows[at]
         preview = self.preview
         if self.rendered and preview and preview.row == at and preview.text:
             self.example_title.update(f"Row {at + 1} as the model is trained on it: {preview.tokens} tokens")
@@ -197,10 +182,57 @@ class DataScreen(PlaceScreen):
         title = f"Row {at + 1}"
         if self.rendered:
             phase = self.workbench_phase
-            title += f": {preview.error}" if preview and preview.row == at and preview.error else ""
-            title += f" (rendering: {phase.text} …)" if phase and phase.text and phase.phase != "ready" else ""
+            failed = preview and preview.row == at and preview.error
+            title += f": {preview.error}" if preview and failed else ""
+            title += f" ({phase.text} …)" if phase and phase.text and phase.phase != "ready" and not failed else ""
         self.example_title.update(foreign(title))
-        self.example.update(foreign(as_conversation(row, self.look.shape)))
+        self.example.update(foreign(as_conversation(row, self.seen.shape)))
+
+
+def look_into(source: str, wanted: str) -> Look:
+    """The first rows of a file and how it is read, or why it cannot be."""
+    look = Look(source)
+    try:
+        look = Look(source, tuple(read_rows(source, SHOWN_ROWS)))
+        return Look(source, look.rows, shape_of(source, wanted))
+    except DataError as error:
+        return Look(source, look.rows, problem=str(error))
+
+
+def count(source: str, shape: Shape, outdated: Outdated) -> str:
+    """How many rows of a file can be used, and what is wrong with the first that cannot, in words."""
+    rows = usable = 0
+    first = ""
+    try:
+        for row in iterate_rows(source):
+            if outdated():
+                return ""
+            rows += 1
+            try:
+                to_example(row, shape)
+                usable += 1
+            except DataError as error:
+                first = first or f"; row {rows}: {error}"
+    except DataError as error:
+        return str(error)
+    return f"{rows} rows" if usable == rows else f"{usable} of {rows} rows can be used{first}"
+
+
+def table_of(look: Look) -> tuple[list[str], list[list[str]]]:
+    """The columns and the cells of the first rows: what is asked and answered, or as it lies in the file."""
+    if look.shape and look.shape.format != "text":
+        return ["asked", "answered"], [asked_and_answered(row, look.shape) for row in look.rows]
+    columns = list(dict.fromkeys(str(column) for row in look.rows for column in row))[:12]
+    return columns, [[shown(row.get(column)) for column in columns] for row in look.rows]
+
+
+def asked_and_answered(row: Row, shape: Shape) -> list[str]:
+    """The last question and answer of a row, or what is wrong with it."""
+    try:
+        example = to_example(row, shape)
+    except DataError as error:
+        return [f"✗ {error}", ""]
+    return [example.prompt[-1]["content"] if example.prompt else "", example.answer]
 
 
 def shown(value: object) -> str:

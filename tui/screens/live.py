@@ -24,6 +24,9 @@ from tui.widgets.gauges import Gauges
 from tui.widgets.log_tail import LogTail
 from tui.widgets.loss_plot import LossPlot
 
+SHOW_S = 0.5
+ANSWER_WIDTH = 110
+"""Longer answers are cut in the list; Chat shows whole ones."""
 PHASES = {
     "starting": "starting the engine",
     "importing": "importing Unsloth and PyTorch; this takes 10 to 30 seconds",
@@ -47,6 +50,7 @@ class LiveScreen(PlaceScreen):
         Binding("ctrl+x", "app.stop_run", "Stop", id="live.stop", tooltip="Stop the run and save what was learned"),
         Binding("l", "log", "Log", id="live.log", tooltip="Show or hide what the engine prints"),
         Binding("c", "app.go('chat')", "Chat", id="live.chat", tooltip="Talk to the result"),
+        Binding("f", "app.release", "Free GPU", id="live.release", tooltip="Take the model of an ended run out of memory"),
     ]
 
     run_folder: reactive[RunFolder | None] = reactive(None)
@@ -54,18 +58,26 @@ class LiveScreen(PlaceScreen):
     run_session: reactive[Session | None] = reactive(None)
     gpus: reactive[tuple[GpuReading, ...]] = reactive(tuple)
     host: reactive[HostReading | None] = reactive(None)
+    stopping: reactive[bool] = reactive(False)
 
     status = query_one("#status", Label)
     bar = query_one("#progress", ProgressBar)
     figures = query_one("#figures", Static)
     answers = query_one("#answers", Static)
+    phases = query_one("#phases", Static)
     log_tail = query_one(LogTail)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: RunState | None = None
+        self.answered: list[str] = []
 
     def compose_body(self) -> Iterable[Widget]:
         yield Label("", id="status", markup=False)
         yield ProgressBar(id="progress", show_eta=False)
         with Horizontal(id="columns"):
             with Vertical(id="left"):
+                yield Static("", id="phases", markup=False)
                 yield LossPlot().data_bind(LiveScreen.run_state)
                 with VerticalScroll(id="answers-box"):
                     yield Static("", id="answers", markup=False)
@@ -76,37 +88,48 @@ class LiveScreen(PlaceScreen):
 
     def on_mount(self) -> None:
         self.log_tail.display = False
+        for name in ("run_folder", "run_session", "stopping"):
+            self.watch(self, name, self.show_state)
+        self.set_interval(SHOW_S, self.show_news)
+
+    def on_screen_resume(self) -> None:
         self.show_state()
 
     def action_log(self) -> None:
         self.log_tail.display = not self.log_tail.display
+        if self.log_tail.display:
+            self.log_tail.focus()
+        self.show_state()
 
-    def watch_run_folder(self) -> None:
-        if self.is_mounted:
+    def watch_run_state(self, before: RunState, after: RunState) -> None:
+        if self.is_mounted and (before.status, before.phase) != (after.status, after.phase):
             self.show_state()
 
-    def watch_run_session(self) -> None:
-        if self.is_mounted:
-            self.show_state()
-
-    def watch_run_state(self) -> None:
-        if self.is_mounted:
+    def show_news(self) -> None:
+        """Show what came since the last time; every update by itself would cost kilobytes on the line."""
+        if self.run_state is not self.shown and self.is_current:
             self.show_state()
 
     def show_state(self) -> None:
         """Bring everything on the screen up to the state."""
-        state = self.run_state
+        state = self.shown = self.run_state
         there = self.run_folder is not None
+        log = self.log_tail.display
+        lines = answer_lines(state, self.run_session)
         self.query_one("#columns").display = there
         self.bar.display = there and not state.ended
-        self.status.update(foreign(headline(self.run_folder, state)))
+        self.status.update(foreign(headline(self.run_folder, state, self.stopping)))
         self.set_class(state.status in ("failed", "crashed"), "-failed")
         self.set_class(state.status == "finished", "-finished")
         self.show_progress(state)
         self.figures.update(foreign("\n".join(figure_lines(state))))
-        lines = answer_lines(state, self.run_session)
-        self.query_one("#answers-box").display = bool(lines)
-        self.answers.update(foreign("\n".join(lines)))
+        self.query_one(LossPlot).display = bool(state.steps) and not log
+        self.query_one("#answers-box").display = bool(lines) and not log
+        self.phases.display = not state.steps and not log
+        self.phases.update(foreign("\n".join(phase_lines(state))))
+        if lines != self.answered:
+            self.answered = lines
+            self.answers.update(foreign("\n".join(lines)))
 
     def show_progress(self, state: RunState) -> None:
         if state.phase == "training" and state.plan:
@@ -117,7 +140,7 @@ class LiveScreen(PlaceScreen):
             self.bar.update(total=None)
 
 
-def headline(folder: RunFolder | None, state: RunState) -> str:
+def headline(folder: RunFolder | None, state: RunState, stopping: bool = False) -> str:
     """What is happening now, in one or two sentences."""
     if folder is None:
         return "No run is open. Start one on Tune (F4, then ctrl+t), or open one on Runs (F7)."
@@ -126,8 +149,10 @@ def headline(folder: RunFolder | None, state: RunState) -> str:
         return f"{folder.name} {state.status}: {state.failure.text}{advice}"
     if state.ended:
         kept = "c talks to the result" if state.result else "nothing was kept"
-        loaded = ", which is still loaded" if state.chat_ready else ""
+        loaded = ", which is still loaded (f frees the memory)" if state.chat_ready else ""
         return f"{folder.name} {state.status}; {kept}{loaded}"
+    if stopping:
+        return f"{folder.name}: stopping after this update, then saving what was learned"
     doing = state.phase_text or PHASES[state.phase]
     left = f", {words.seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
     return f"{folder.name}: {doing}{left}"
@@ -137,16 +162,18 @@ def figure_lines(state: RunState) -> list[str]:
     """The figures of a run, a line each; only what is known."""
     rows: list[tuple[str, str]] = []
     plan, last = state.plan, state.last_step
+    if state.started:
+        rows.append(("so far", words.seconds(state.last_event - state.started)))
     if plan:
         rows.append(("update", f"{last.step if last else 0} of {plan.steps}"))
     if last and plan:
         rows += [
             ("epoch", f"{last.epoch:.2f} of {plan.epochs:.2f}"),
             ("loss", f"{last.loss:.4f}"),
-            ("rate", f"{last.learning_rate:.2e}"),
+            ("learning rate", f"{last.learning_rate:.2e}"),
             ("grad norm", "–" if last.grad_norm is None else f"{last.grad_norm:.3f}"),
-            ("tokens", f"{words.count(last.tokens)}, {last.tokens_per_s:.0f}/s"),
-            ("an update", f"{state.seconds_a_step or 0:.2f} s"),
+            ("tokens", f"{words.count(last.tokens)}, {state.tokens_per_s or 0:.0f}/s"),
+            ("update takes", f"{state.seconds_a_step or 0:.2f} s"),
             ("peak memory", words.size(last.peak_memory_bytes)),
         ]
     if state.evaluations:
@@ -160,10 +187,10 @@ def figure_lines(state: RunState) -> list[str]:
     if state.memory_loaded and state.memory_trained:
         grown = state.memory_trained.peak_bytes - state.memory_loaded.used_bytes
         share = state.memory_trained.peak_bytes / state.memory_trained.total_bytes
-        rows += [("for training", words.size(grown)), ("peak", f"{share:.1%} of all")]
+        rows += [("training took", words.size(grown)), ("memory peak", f"{share:.1%} of all")]
     if state.checkpoints:
         rows.append(("checkpoints", f"{len(state.checkpoints)}, last at {state.checkpoints[-1].step}"))
-    lines = [f"{name:13}{text}" for name, text in rows]
+    lines = [f"{name:14}{text}" for name, text in rows]
     if state.result:
         lines += ["", "result in", state.result]
     return lines + [f"! {warning.text}" for warning in state.warnings]
@@ -181,11 +208,23 @@ def answer_lines(state: RunState, session: Session | None) -> list[str]:
         base, tuned = form_share(state.compared, "base", pattern), form_share(state.compared, "tuned", pattern)
         lines.append(f"in the right form   {words.share(base)} → {words.share(tuned)}")
     for row in state.compared:
-        lines += ["", f"? {row.prompt}", f"  base  {_line(row.base)}", f"  tuned {_line(row.tuned)}"]
-        if row.tuned.strip() != row.reference.strip():
-            lines.append(f"  right {_line(row.reference)}")
+        right = row.tuned.strip() == row.reference.strip()
+        lines += ["", f"? {_line(row.prompt)}", f"  tuned {_line(row.tuned)}{'  ✓' if right else ''}"]
+        lines += (
+            [f"  base  {_line(row.base)}"] if right else [f"  right {_line(row.reference)}", f"  base  {_line(row.base)}"]
+        )
     return lines
 
 
+def phase_lines(state: RunState) -> list[str]:
+    """What was done so far, with the time each took."""
+    ends = [*(phase.time for phase in state.phases), state.last_event][1:]
+    return [
+        f"{'✓' if phase is not state.phases[-1] else '▶'} {phase.phase:11}{words.seconds(end - phase.time):>11}"
+        for phase, end in zip(state.phases, ends, strict=True)
+    ]
+
+
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    line = " ".join(text.split())
+    return line if len(line) <= ANSWER_WIDTH else line[: ANSWER_WIDTH - 1] + "…"

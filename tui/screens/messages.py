@@ -20,6 +20,13 @@ class SessionEdited(Message):
 
 
 @dataclass
+class FieldsRefused(Message):
+    """What is typed in these fields is not allowed: key to reason. None when all of it is."""
+
+    refused: dict[str, str]
+
+
+@dataclass
 class RunPicked(Message):
     """A run was chosen to be looked at."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.getters import query_one
@@ -16,10 +15,11 @@ from textual.widgets.option_list import Option
 
 from tui import words
 from tui.catalog.local import ModelCard, ModelError, is_path, read_model
-from tui.screens.base import PlaceScreen
+from tui.screens.base import Outdated, PlaceScreen
 from tui.screens.messages import SessionEdited
 from tui.session.schema import Session
 from tui.widgets.foreign import foreign, plain
+from tui.widgets.paths import PathSuggester
 
 if TYPE_CHECKING:
     from tui.catalog.known import KnownModel
@@ -52,7 +52,7 @@ class ModelScreen(PlaceScreen):
 
     def compose_body(self) -> Iterable[Widget]:
         yield Label("A folder on this machine, or a hub name like unsloth/Qwen3-4B; Enter takes it", classes="hint")
-        yield Input(placeholder="/path/to/model or owner/model", id="name", compact=True)
+        yield Input(placeholder="/path/to/model or owner/model", id="name", compact=True, suggester=PathSuggester())
         with Horizontal(id="columns"):
             with Vertical(id="left"):
                 yield Label("On this machine", classes="section")
@@ -74,14 +74,7 @@ class ModelScreen(PlaceScreen):
 
     def action_look(self) -> None:
         self.models.loading = True
-        self.find_models()
-
-    @work(thread=True, group="find", exclusive=True)
-    def find_models(self) -> None:
-        from tui.catalog.known import known_models  # loads huggingface_hub, which the first picture need not wait for
-
-        found = known_models()
-        self.app.call_from_thread(self.show_models, found)
+        self.look("models", find_models, self.show_models)
 
     def show_models(self, found: list[KnownModel]) -> None:
         self.models.loading = False
@@ -113,32 +106,40 @@ class ModelScreen(PlaceScreen):
 
     def look_at(self, name: str) -> None:
         """Read about a model in the background."""
+        self.card.set_class(False, "-wrong")
         if not name:
+            self.headline.update("No model is chosen yet")
+            self.card.update(FIRST_STEPS)
             return
         self.headline.update(f"Chosen: {plain(name.rstrip('/').rpartition('/')[2])}")
-        self.card.set_class(False, "-wrong")
         self.card.update("reading …")
-        self.read_card(name)
+        revision = self.session.model.revision
+        self.look("card", lambda _outdated: describe_model(name, revision), self.show_card)
 
-    @work(thread=True, group="card", exclusive=True)
-    def read_card(self, name: str) -> None:
-        from tui.catalog.hub import read_hub_model  # see find_models
-
-        try:
-            card = read_model(name) if is_path(name) else read_hub_model(name, self.session.model.revision)
-        except ModelError as error:
-            self.app.call_from_thread(self.show_refusal, name, str(error))
+    def show_card(self, card: ModelCard | ModelError) -> None:
+        if isinstance(card, ModelError):
+            self.headline.update("This cannot be trained")
+            self.card.set_class(True, "-wrong")
+            self.card.update(foreign(f"{card}\n\nType a folder, or take one of the models on the left."))
         else:
-            self.app.call_from_thread(self.show_card, card)
-
-    def show_card(self, card: ModelCard) -> None:
-        if card.name == self.session.model.name:
             self.card.update(foreign(card_text(card)))
 
-    def show_refusal(self, name: str, why: str) -> None:
-        if name == self.session.model.name:
-            self.card.set_class(True, "-wrong")
-            self.card.update(foreign(why))
+
+def find_models(outdated: Outdated) -> list[KnownModel]:
+    """The models of this machine."""
+    from tui.catalog.known import known_models  # loads huggingface_hub, which the first picture need not wait for
+
+    return known_models()
+
+
+def describe_model(name: str, revision: str | None) -> ModelCard | ModelError:
+    """What a folder or a hub name is, or why that cannot be said."""
+    from tui.catalog.hub import read_hub_model  # see find_models
+
+    try:
+        return read_model(name) if is_path(name) else read_hub_model(name, revision)
+    except ModelError as error:
+        return error
 
 
 def card_text(card: ModelCard) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from textual import work
 from textual.binding import Binding, BindingType
 from textual.getters import query_one
 from textual.widget import Widget
@@ -21,6 +20,7 @@ from tui.screens.messages import RunPicked
 from tui.session.file import SessionError, load
 from tui.widgets.foreign import cell
 
+REFRESH_S = 2.0
 SIGNS = {"waiting": "…", "loading": "…", "training": "▶", "finished": "✓", "stopped": "■", "failed": "✗", "crashed": "✗"}
 
 
@@ -57,17 +57,18 @@ class RunsScreen(PlaceScreen):
 
     def on_mount(self) -> None:
         self.table.add_columns("", "run", "state", "updates", "loss", "held out", "model", "data")
+        self.set_interval(REFRESH_S, self.look_if_alive)
 
     def on_screen_resume(self) -> None:
         self.action_look()
 
     def action_look(self) -> None:
-        self.read_runs()
+        self.look("runs", lambda outdated: [] if outdated() else [_row(folder) for folder in list_runs()], self.show_runs)
 
-    @work(thread=True, group="runs", exclusive=True)
-    def read_runs(self) -> None:
-        rows = [_row(folder) for folder in list_runs()]
-        self.app.call_from_thread(self.show_runs, rows)
+    def look_if_alive(self) -> None:
+        """Follow the runs that are still going on."""
+        if self.is_current and any(not row.state.ended for row in self.rows):
+            self.action_look()
 
     def show_runs(self, rows: list[RunRow]) -> None:
         cursor = self.table.cursor_row
@@ -91,7 +92,8 @@ class RunsScreen(PlaceScreen):
             if rows
             else "No runs yet. Start one on Tune (F4, then ctrl+t)."
         )
-        self.table.focus()
+        if self.focused is None:
+            self.table.focus()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         self.action_open()

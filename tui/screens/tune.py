@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.getters import query_one
 from textual.reactive import reactive
@@ -14,7 +12,7 @@ from textual.widgets import Label, Static
 
 from tui import words
 from tui.screens.base import PlaceScreen
-from tui.screens.messages import SessionEdited
+from tui.screens.messages import FieldsRefused, SessionEdited
 from tui.session.checks import Problem, check
 from tui.session.schema import Session
 from tui.widgets.foreign import foreign
@@ -26,16 +24,16 @@ class TuneScreen(PlaceScreen):
 
     PLACE = "tune"
     CSS_PATH = "tune.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "app.focus_next", "Next field", show=False, id="tune.next"),
-        Binding("up", "app.focus_previous", "Previous field", show=False, id="tune.previous"),
-    ]
-
     session: reactive[Session] = reactive(Session)
 
     form = query_one(Form)
     outcome = query_one("#outcome", Static)
     help_text = query_one("#help", Label)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.current: FieldRow | None = None
+        self.refused: dict[str, str] = {}
 
     def compose_body(self) -> Iterable[Widget]:
         with Horizontal(id="columns"):
@@ -54,16 +52,32 @@ class TuneScreen(PlaceScreen):
             self.show_outcome()
 
     def on_field_row_entered(self, event: FieldRow.Entered) -> None:
-        self.help_text.update(foreign(describe(event.spec)))
+        self.current = event.row
+        self.show_help()
+
+    def on_field_row_refused(self, event: FieldRow.Refused) -> None:
+        self.refused = {key: text for key, text in self.refused.items() if key != event.key}
+        if event.text:
+            self.refused[event.key] = event.text
+        self.show_help()
+        self.show_outcome()
+        self.post_message(FieldsRefused(self.refused))
 
     def on_field_row_edited(self, event: FieldRow.Edited) -> None:
         self.post_message(SessionEdited(event.key, event.value))
 
+    def show_help(self) -> None:
+        """What the field with the focus is about, or why it does not take what was typed."""
+        row = self.current
+        if row:
+            wrong = f"✗ {row.complaint}\n" if row.complaint else ""
+            self.help_text.update(foreign(wrong + describe(row.spec)))
+            self.help_text.set_class(bool(row.complaint), "-wrong")
+
     def show_outcome(self) -> None:
         """What the values come to, and what is wrong with them."""
-        problems = check(self.session)
+        problems = [*(Problem(key, text) for key, text in self.refused.items()), *check(self.session)]
         self.outcome.update(foreign("\n".join([*outcome_lines(self.session), "", *problem_lines(problems)])))
-        self.outcome.set_class(any(problem.blocking for problem in problems), "-wrong")
 
 
 def outcome_lines(session: Session) -> list[str]:
@@ -94,5 +108,5 @@ def problem_lines(problems: list[Problem]) -> list[str]:
         return ["Nothing is wrong with it.", "ctrl+t starts the run."]
     ordered = sorted(problems, key=lambda problem: not problem.blocking)
     return ["Before it can start" if ordered[0].blocking else "Worth a thought"] + [
-        f"  {'✗' if problem.blocking else '!'} {problem}" for problem in ordered
+        f"{'✗' if problem.blocking else '!'} {problem}" for problem in ordered
     ]

@@ -16,8 +16,8 @@ class Choice(Widget, can_focus=True):
     """Shows the chosen word; left, right, space and a click move to the next."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", "Previous", show=False),
-        Binding("right,space,enter", "move(1)", "Next", show=False),
+        Binding("left", "move(-1)", "Previous", show=False, id="choice.back", tooltip="Choose the word before"),
+        Binding("right,space,enter", "move(1)", "Next", show=False, id="choice.next", tooltip="Choose the next word"),
     ]
 
     value: reactive[str] = reactive("")

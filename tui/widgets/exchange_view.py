@@ -26,7 +26,8 @@ class AnswerView(Vertical):
 
     @property
     def title(self) -> str:
-        rate = f" · {self.answer.tokens} tokens, {self.answer.tokens_per_s:.1f} a second" if self.answer.tokens else ""
+        rate = f" · {self.answer.tokens} tokens" if self.answer.tokens else ""
+        rate += f", {self.answer.tokens_per_s:.1f} a second" if self.answer.tokens_per_s else ""
         return f"{self.answer.voice}{rate}"
 
     @property
@@ -55,7 +56,10 @@ class ExchangeView(Vertical):
         with Horizontal(classes="answers"):
             for answer in self.exchange.answers:
                 yield AnswerView(answer)
+        yield Static("", classes="note", markup=False)
 
     def watch_exchange(self) -> None:
         for view, answer in zip(self.query(AnswerView), self.exchange.answers, strict=True):
             view.answer = answer
+        if self.exchange.cancelled:
+            self.query_one(".note", Static).update("(stopped)" if self.exchange.done else "(stopping …)")

@@ -22,6 +22,7 @@ def foreign(text: str) -> Content:
 
 
 def cell(text: str, width: int = 200) -> Text:
-    """One line for a table cell, cut at `width` characters."""
-    line = plain(" ".join(text[: width * 4].split()))
-    return Text(line if len(line) <= width else line[: width - 1] + "…", no_wrap=True, end="")
+    """One line for a table cell, at most `width` columns of the terminal wide."""
+    line = Text(plain(" ".join(text[: width * 4].split())), no_wrap=True, end="")
+    line.truncate(width, overflow="ellipsis")
+    return line

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.reactive import reactive
@@ -43,15 +43,24 @@ class FieldRow(Horizontal):
         value: Any
 
     @dataclass
+    class Refused(Message):
+        """What was typed into a field is not allowed; with an empty text, it is allowed again."""
+
+        key: str
+        text: str
+
+    @dataclass
     class Entered(Message):
         """A field got the focus."""
 
-        spec: FieldSpec
+        row: FieldRow
 
     def __init__(self, spec: FieldSpec, session: Session) -> None:
-        super().__init__(classes="field")
+        super().__init__(classes="field -text" if spec.kind in (str, tuple) and not spec.choices else "field")
         self.spec = spec
         self.session = session
+        self.complaint = ""
+        self._on_the_way: list[Any] = []
 
     @property
     def value(self) -> Any:
@@ -66,24 +75,23 @@ class FieldRow(Horizontal):
         else:
             yield Input(to_text(self.value), compact=True, placeholder="left out" if self.spec.optional else "")
         yield Label(self.spec.unit, classes="unit", markup=False)
-        yield Label("", classes="complaint", markup=False)
 
     def on_mount(self) -> None:
         self._mark()
 
     def show(self, session: Session) -> None:
-        """Show the value of a session, unless it is just what was typed here."""
+        """Show the value of a session. What was typed here and comes back from the window is shown already."""
         self.session = session
         self._mark()
-        for choice in self.query(Choice):
-            choice.value = ("on" if self.value else "off") if self.spec.kind is bool else str(self.value)
-        for entry in self.query(Input):
-            try:
-                same = from_text(entry.value, self.spec) == self.value
-            except ValueError:
-                same = False
-            if not same and not entry.has_focus:
-                entry.value = to_text(self.value)
+        if self.value in self._on_the_way:
+            del self._on_the_way[: self._on_the_way.index(self.value) + 1]
+            return
+        with self.prevent(Input.Changed):
+            for choice in self.query(Choice):
+                choice.value = ("on" if self.value else "off") if self.spec.kind is bool else str(self.value)
+            for entry in self.query(Input):
+                if self._typed(entry) != self.value and not self.complaint:
+                    entry.value = to_text(self.value)
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
         event.stop()
@@ -97,23 +105,33 @@ class FieldRow(Horizontal):
             self._complain(str(error))
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        self.post_message(self.Entered(self.spec))
+        self.add_class("-current")
+        self.post_message(self.Entered(self))
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        self.remove_class("-current")
+
+    def _typed(self, entry: Input) -> Any:
+        try:
+            return from_text(entry.value, self.spec)
+        except ValueError:
+            return None
 
     def _offer(self, value: Any) -> None:
-        if value == self.value:
-            self._complain("")
-            return
         try:
             replace_value(self.session, self.spec.key, value)
         except SessionError as error:
             self._complain(error.problems[0].text)
             return
         self._complain("")
-        self.post_message(self.Edited(self.spec.key, value))
+        if value != (self._on_the_way[-1] if self._on_the_way else self.value):
+            self._on_the_way.append(value)
+            self.post_message(self.Edited(self.spec.key, value))
 
     def _complain(self, text: str) -> None:
-        self.query_one(".complaint", Label).update(text)
+        self.complaint = text
         self.set_class(bool(text), "-wrong")
+        self.post_message(self.Refused(self.spec.key, text))
 
     def _mark(self) -> None:
         self.set_class(self.value != self.spec.default, "-changed")
@@ -142,8 +160,13 @@ class SectionFields(Collapsible):
         self.title = f"{title}: {len(self.specs)} more" + (f", {changed} changed" if changed else "")
 
 
-class Form(VerticalScroll):
+class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
     """The whole session as rows; the fields that matter most first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "app.focus_next", "Next field", show=False, id="form.next", tooltip="Go to the next field"),
+        Binding("up", "app.focus_previous", "Previous field", show=False, id="form.previous", tooltip="Go back a field"),
+    ]
 
     session: reactive[Session] = reactive(Session, init=False)
 
@@ -209,6 +232,6 @@ def from_text(text: str, spec: FieldSpec) -> Any:
 
 def describe(spec: FieldSpec) -> str:
     """A field in full: what it does, its range, its default, and what it becomes."""
-    default = "left out" if spec.default is None else json.dumps(to_text(spec.default))
+    default = to_text(spec.default) or ("left out" if spec.optional else "empty")
     facts = [f"default {default}", spec.bounds, f"key {spec.key}", f"becomes {spec.to}" if spec.to else ""]
     return f"{spec.help}\n{' · '.join(fact for fact in facts if fact)}"

@@ -32,12 +32,9 @@ class PathDialog(ModalScreen[Named | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Label(self.HEADING, classes="section", markup=False)
-            yield Input(self.suggestion, suggester=PathSuggester(), compact=True)
+            yield Input(self.suggestion, suggester=PathSuggester(), compact=True, select_on_focus=False)
             yield Static("", classes="complaint", markup=False)
             yield Label("Enter confirms, right completes, Escape cancels", classes="hint")
-
-    def on_mount(self) -> None:
-        self.query_one(Input).select_on_focus = False
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if not event.value.strip():
@@ -63,8 +60,14 @@ class SaveDialog(PathDialog):
     def __init__(self, session: Session, suggestion: str) -> None:
         super().__init__(suggestion)
         self.session = session
+        self.warned_of = ""
 
     def use(self, path: Path) -> Named:
+        if path.suffix != ".toml":
+            raise ValueError("sessions are saved under a name that ends in .toml")
+        if path.exists() and str(path) not in (self.suggestion, self.warned_of):
+            self.warned_of = str(path)
+            raise ValueError("this file is there already; Enter once more replaces it")
         file.save(self.session, path)
         return path, self.session
 
