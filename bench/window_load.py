@@ -9,6 +9,7 @@ The window runs in a real pseudo-terminal and shows Live; this program plays the
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import json
 import math
@@ -77,8 +78,9 @@ def main() -> None:
         sent = [0]
 
         def read() -> None:
-            while piece := os.read(ours, 1 << 16):
-                sent[0] += len(piece)
+            with contextlib.suppress(OSError):  # the window is gone
+                while piece := os.read(ours, 1 << 16):
+                    sent[0] += len(piece)
 
         threading.Thread(target=read, daemon=True).start()
         time.sleep(6)  # the start is measured elsewhere

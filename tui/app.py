@@ -13,7 +13,7 @@ from rich.text import Text
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.screen import Screen
 
 from tui.machine.gpu import GpuReading
@@ -87,16 +87,16 @@ class UnslothTui(App[None]):
         Binding("q,ctrl+q", "leave", "Quit", id="quit", tooltip="Leave the window; a run goes on without it"),
     ]
 
-    session: reactive[Session] = reactive(Session)
-    run_folder: reactive[RunFolder | None] = reactive(None)
-    run_session: reactive[Session | None] = reactive(None)
-    run_state: reactive[RunState] = reactive(RunState, always_update=False)
-    stopping: reactive[bool] = reactive(False)
-    gpus: reactive[tuple[GpuReading, ...]] = reactive(tuple)
-    host: reactive[HostReading | None] = reactive(None)
-    conversation: reactive[Conversation] = reactive(Conversation)
-    workbench_phase: reactive[PhaseChanged | None] = reactive(None)
-    preview: reactive[Previewed | None] = reactive(None)
+    session: var[Session] = var(Session)
+    run_folder: var[RunFolder | None] = var(None)
+    run_session: var[Session | None] = var(None)
+    run_state: var[RunState] = var(RunState)
+    stopping: var[bool] = var(False)
+    gpus: var[tuple[GpuReading, ...]] = var(tuple)
+    host: var[HostReading | None] = var(None)
+    conversation: var[Conversation] = var(Conversation)
+    workbench_phase: var[PhaseChanged | None] = var(None)
+    preview: var[Previewed | None] = var(None)
 
     def __init__(
         self, session: Session | None = None, session_path: Path | None = None, run: RunFolder | None = None

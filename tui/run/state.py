@@ -86,6 +86,7 @@ class RunState:
     """Whether the model is still in memory to talk to."""
     started: float = 0.0
     training_started: float = 0.0
+    ended_at: float = 0.0
     last_event: float = 0.0
 
     @property
@@ -159,11 +160,17 @@ def fold(state: RunState, event: ev.Event) -> RunState:
         case ev.Warned():
             return replace(state, warnings=(*state.warnings, event))
         case ev.Failed():
-            return replace(state, status="failed", failure=event, chat_ready=False)
+            return replace(state, status="failed", failure=event, chat_ready=False, ended_at=event.time)
         case ev.Finished():
             status: Status = "finished" if event.outcome == "completed" else "stopped"
             return replace(
-                state, status=status, result=event.result, chat_ready=event.loaded, phase="ready", phase_fraction=None
+                state,
+                status=status,
+                result=event.result,
+                chat_ready=event.loaded,
+                phase="ready",
+                phase_fraction=None,
+                ended_at=event.time,
             )
         case _:
             return state

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.getters import query_one
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
@@ -39,12 +39,12 @@ class ChatScreen(PlaceScreen):
         Binding("pagedown", "page(1)", "On", show=False, id="chat.on", tooltip="Read on"),
     ]
 
-    conversation: reactive[Conversation] = reactive(Conversation, always_update=False)
-    run_folder: reactive[RunFolder | None] = reactive(None)
-    run_state: reactive[RunState] = reactive(RunState, always_update=False)
-    session: reactive[Session] = reactive(Session)
-    workbench_phase: reactive[PhaseChanged | None] = reactive(None)
-    voices: reactive[tuple[Voice, ...]] = reactive(VOICES[2])
+    conversation: var[Conversation] = var(Conversation)
+    run_folder: var[RunFolder | None] = var(None)
+    run_state: var[RunState] = var(RunState)
+    session: var[Session] = var(Session)
+    workbench_phase: var[PhaseChanged | None] = var(None)
+    voices: var[tuple[Voice, ...]] = var(VOICES[2])
 
     who = query_one("#who", Label)
     exchanges = query_one("#exchanges", VerticalScroll)

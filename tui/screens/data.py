@@ -11,7 +11,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.getters import query_one
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import DataTable, Input, Label, Static
 
@@ -55,9 +55,9 @@ class DataScreen(PlaceScreen):
         ),
     ]
 
-    session: reactive[Session] = reactive(Session)
-    preview: reactive[Previewed | None] = reactive(None)
-    workbench_phase: reactive[PhaseChanged | None] = reactive(None)
+    session: var[Session] = var(Session)
+    preview: var[Previewed | None] = var(None)
+    workbench_phase: var[PhaseChanged | None] = var(None)
 
     source = query_one("#source", Input)
     summary = query_one("#summary", Label)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.getters import query_one
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Label, ProgressBar, Static
 
@@ -53,12 +53,12 @@ class LiveScreen(PlaceScreen):
         Binding("f", "app.release", "Free GPU", id="live.release", tooltip="Take the model of an ended run out of memory"),
     ]
 
-    run_folder: reactive[RunFolder | None] = reactive(None)
-    run_state: reactive[RunState] = reactive(RunState, always_update=False)
-    run_session: reactive[Session | None] = reactive(None)
-    gpus: reactive[tuple[GpuReading, ...]] = reactive(tuple)
-    host: reactive[HostReading | None] = reactive(None)
-    stopping: reactive[bool] = reactive(False)
+    run_folder: var[RunFolder | None] = var(None)
+    run_state: var[RunState] = var(RunState)
+    run_session: var[Session | None] = var(None)
+    gpus: var[tuple[GpuReading, ...]] = var(tuple)
+    host: var[HostReading | None] = var(None)
+    stopping: var[bool] = var(False)
 
     status = query_one("#status", Label)
     bar = query_one("#progress", ProgressBar)
@@ -70,7 +70,7 @@ class LiveScreen(PlaceScreen):
     def __init__(self) -> None:
         super().__init__()
         self.shown: RunState | None = None
-        self.answered: list[str] = []
+        self.written: dict[Static, str] = {}
 
     def compose_body(self) -> Iterable[Widget]:
         yield Label("", id="status", markup=False)
@@ -83,8 +83,8 @@ class LiveScreen(PlaceScreen):
                     yield Static("", id="answers", markup=False)
                 yield LogTail().data_bind(LiveScreen.run_folder)
             with VerticalScroll(id="right", can_focus=False):
-                yield Static("", id="figures", markup=False)
                 yield Gauges().data_bind(LiveScreen.gpus, LiveScreen.host)
+                yield Static("", id="figures", markup=False)
 
     def on_mount(self) -> None:
         self.log_tail.display = False
@@ -116,20 +116,29 @@ class LiveScreen(PlaceScreen):
         there = self.run_folder is not None
         log = self.log_tail.display
         lines = answer_lines(state, self.run_session)
-        self.query_one("#columns").display = there
-        self.bar.display = there and not state.ended
-        self.status.update(foreign(headline(self.run_folder, state, self.stopping)))
+        for widget, wanted in (
+            (self.query_one("#columns"), there),
+            (self.bar, there and not state.ended),
+            (self.query_one(LossPlot), bool(state.steps) and not log),
+            (self.query_one("#answers-box"), bool(lines) and not log),
+            (self.phases, not state.steps and not log),
+        ):
+            if widget.display != wanted:
+                widget.display = wanted
         self.set_class(state.status in ("failed", "crashed"), "-failed")
         self.set_class(state.status == "finished", "-finished")
         self.show_progress(state)
-        self.figures.update(foreign("\n".join(figure_lines(state))))
-        self.query_one(LossPlot).display = bool(state.steps) and not log
-        self.query_one("#answers-box").display = bool(lines) and not log
-        self.phases.display = not state.steps and not log
-        self.phases.update(foreign("\n".join(phase_lines(state))))
-        if lines != self.answered:
-            self.answered = lines
-            self.answers.update(foreign("\n".join(lines)))
+        self.write(self.status, headline(self.run_folder, state, self.stopping))
+        self.write(self.figures, "\n".join(figure_lines(state)))
+        self.write(self.phases, "\n".join(phase_lines(state)))
+        self.write(self.answers, "\n".join(lines))
+
+    def write(self, widget: Static, text: str) -> None:
+        """Change a text, and measure the screen anew only when it needs another number of lines."""
+        before = self.written.get(widget)
+        if text != before:
+            self.written[widget] = text
+            widget.update(foreign(text), layout=before is None or before.count("\n") != text.count("\n"))
 
     def show_progress(self, state: RunState) -> None:
         if state.phase == "training" and state.plan:
@@ -163,7 +172,7 @@ def figure_lines(state: RunState) -> list[str]:
     rows: list[tuple[str, str]] = []
     plan, last = state.plan, state.last_step
     if state.started:
-        rows.append(("so far", words.seconds(state.last_event - state.started)))
+        rows.append(("so far", words.seconds((state.ended_at or state.last_event) - state.started)))
     if plan:
         rows.append(("update", f"{last.step if last else 0} of {plan.steps}"))
     if last and plan:
@@ -178,7 +187,9 @@ def figure_lines(state: RunState) -> list[str]:
         ]
     if state.evaluations:
         best = min(state.evaluations, key=lambda evaluation: evaluation.loss)
-        rows.append(("held out", f"{state.evaluations[-1].loss:.4f}, best {best.loss:.4f}"))
+        rows.append(("held out", f"{state.evaluations[-1].loss:.4f}"))
+        if best.loss < state.evaluations[-1].loss:
+            rows.append(("best", f"{best.loss:.4f} at {best.step}"))
     if plan:
         share = plan.trained_parameters / max(1, plan.all_parameters)
         rows += [("trained", f"{words.count(plan.trained_parameters)}, {share:.2%}"), ("examples", f"{plan.examples}")]

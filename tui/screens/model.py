@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.getters import query_one
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
@@ -43,7 +43,7 @@ class ModelScreen(PlaceScreen):
         Binding("ctrl+l", "look", "Look around again", id="model.look", tooltip="List the models of this machine again"),
     ]
 
-    session: reactive[Session] = reactive(Session)
+    session: var[Session] = var(Session)
 
     name_entry = query_one("#name", Input)
     models = query_one("#models", OptionList)

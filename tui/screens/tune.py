@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from textual.containers import Horizontal, VerticalScroll
 from textual.getters import query_one
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Label, Static
 
@@ -24,7 +24,7 @@ class TuneScreen(PlaceScreen):
 
     PLACE = "tune"
     CSS_PATH = "tune.tcss"
-    session: reactive[Session] = reactive(Session)
+    session: var[Session] = var(Session)
 
     form = query_one(Form)
     outcome = query_one("#outcome", Static)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Static
 
 from tui.run.conversation import Answer, Exchange
@@ -14,7 +14,7 @@ from tui.widgets.foreign import foreign
 class AnswerView(Vertical):
     """What one voice says."""
 
-    answer: reactive[Answer] = reactive(Answer("tuned"), init=False)
+    answer: var[Answer] = var(Answer("tuned"), init=False)
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(classes=f"-{answer.voice}")
@@ -45,7 +45,7 @@ class AnswerView(Vertical):
 class ExchangeView(Vertical):
     """One prompt with its answers."""
 
-    exchange: reactive[Exchange] = reactive(Exchange("", "", ()), init=False)
+    exchange: var[Exchange] = var(Exchange("", "", ()), init=False)
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()

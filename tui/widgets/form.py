@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Collapsible, Input, Label
 
 from tui.session.fields import FieldSpec, fields_of, get_value
@@ -168,7 +168,7 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
         Binding("up", "app.focus_previous", "Previous field", show=False, id="form.previous", tooltip="Go back a field"),
     ]
 
-    session: reactive[Session] = reactive(Session, init=False)
+    session: var[Session] = var(Session, init=False)
 
     def __init__(self, session: Session) -> None:
         super().__init__()

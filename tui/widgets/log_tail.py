@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Log
 
 from tui.run.folder import RunFolder
@@ -18,7 +18,7 @@ LOOK_S = 0.5
 class LogTail(Log):
     """Shows what the engine of a run prints."""
 
-    run_folder: reactive[RunFolder | None] = reactive(None)
+    run_folder: var[RunFolder | None] = var(None)
 
     def __init__(self) -> None:
         super().__init__(max_lines=5000)

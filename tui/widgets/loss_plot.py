@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.reactive import reactive
+from textual.reactive import var
 from textual_plot import HiResMode, LegendLocation, PlotWidget
 
 from tui.run.state import RunState
@@ -16,7 +16,7 @@ MAX_POINTS = 600
 """A longer curve is thinned to the least and the greatest of each of as many stretches."""
 
 LOOK_S = 1.0
-VISIBLE_GROWTH = 0.01
+VISIBLE_GROWTH = 0.02
 """A curve is drawn anew when it has this share more points."""
 PATIENCE_S = 10.0
 """A slower curve is drawn anew after this time."""
@@ -35,7 +35,7 @@ class LossPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call-a
         Binding("0", "show_all", "All", show=False, id="plot.all", tooltip="Show the whole curve again"),
     ]
 
-    run_state: reactive[RunState] = reactive(RunState, always_update=False)
+    run_state: var[RunState] = var(RunState)
 
     def __init__(self) -> None:
         super().__init__(allow_pan_and_zoom=True)
