@@ -24,7 +24,7 @@ from tui.widgets.gauges import Gauges
 from tui.widgets.log_tail import LogTail
 from tui.widgets.loss_plot import LossPlot
 
-SHOW_S = 0.5
+SHOW_S = 1.0
 ANSWER_WIDTH = 110
 """Longer answers are cut in the list; Chat shows whole ones."""
 PHASES = {
@@ -138,7 +138,8 @@ class LiveScreen(PlaceScreen):
         before = self.written.get(widget)
         if text != before:
             self.written[widget] = text
-            widget.update(foreign(text), layout=before is None or before.count("\n") != text.count("\n"))
+            width = max(1, widget.size.width)
+            widget.update(foreign(text), layout=before is None or height(before, width) != height(text, width))
 
     def show_progress(self, state: RunState) -> None:
         if state.phase == "training" and state.plan:
@@ -147,6 +148,11 @@ class LiveScreen(PlaceScreen):
             self.bar.update(total=1, progress=state.phase_fraction)
         else:
             self.bar.update(total=None)
+
+
+def height(text: str, width: int) -> int:
+    """About how many lines of the terminal a text takes."""
+    return sum(1 + len(line) // width for line in text.split("\n"))
 
 
 def headline(folder: RunFolder | None, state: RunState, stopping: bool = False) -> str:
@@ -158,7 +164,7 @@ def headline(folder: RunFolder | None, state: RunState, stopping: bool = False) 
         return f"{folder.name} {state.status}: {state.failure.text}{advice}"
     if state.ended:
         kept = "c talks to the result" if state.result else "nothing was kept"
-        loaded = ", which is still loaded (f frees the memory)" if state.chat_ready else ""
+        loaded = ", still in memory (f frees it)" if state.chat_ready else ""
         return f"{folder.name} {state.status}; {kept}{loaded}"
     if stopping:
         return f"{folder.name}: stopping after this update, then saving what was learned"
@@ -198,7 +204,7 @@ def figure_lines(state: RunState) -> list[str]:
     if state.memory_loaded and state.memory_trained:
         grown = state.memory_trained.peak_bytes - state.memory_loaded.used_bytes
         share = state.memory_trained.peak_bytes / state.memory_trained.total_bytes
-        rows += [("training took", words.size(grown)), ("memory peak", f"{share:.1%} of all")]
+        rows += [("for training", words.size(grown)), ("memory peak", f"{share:.1%} of all")]
     if state.checkpoints:
         rows.append(("checkpoints", f"{len(state.checkpoints)}, last at {state.checkpoints[-1].step}"))
     lines = [f"{name:14}{text}" for name, text in rows]
