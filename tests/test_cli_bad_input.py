@@ -109,7 +109,7 @@ def test_a_folder_that_is_no_model(ask: Ask, session: Session, tmp_path: Path) -
     ("content", "said"),
     [
         ("", " is empty: there is not a single row in it"),
-        (GOOD_ROW * 4 + '{"a"}\n', ", line 5 is not JSON: Expecting ':' delimiter at line 1, column 5"),
+        (GOOD_ROW * 4 + '{"a"}\n', ", line 5 is not JSON: Expecting ':' delimiter at column 5"),
         (GOOD_ROW * 250 + "{}\n", ", row 251: prompt is missing"),
         ('{"id": 1}\n{"id": 2}\n', ": no row holds any text (columns: id)"),
         (

@@ -31,13 +31,13 @@ class Hub:
         self.sizes: dict[str, int | None] = {"config.json": 9, "a.safetensors": 100, "b.safetensors": None}
         self.tensors: Any = {"w": tensor("U8", 50, 1), "w.absmax": tensor("F32", 9), "norm": tensor("BF16", 7)}
 
-    def model_info(self, name: str, *, revision: str | None, files_metadata: bool) -> Any:
+    def model_info(self, name: str, *, revision: str | None, files_metadata: bool, timeout: float) -> Any:
         assert (name, files_metadata) == (NAME, True)
         if self.failure:
             raise self.failure
         return SimpleNamespace(siblings=[SimpleNamespace(rfilename=file, size=size) for file, size in self.sizes.items()])
 
-    def download(self, name: str, file: str, *, revision: str | None) -> str:
+    def download(self, name: str, file: str, *, revision: str | None, etag_timeout: float) -> str:
         if not (self.folder / file).exists():
             raise errors.RemoteEntryNotFoundError("404", response=REFUSED)
         return str(self.folder / file)

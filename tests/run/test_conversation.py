@@ -14,7 +14,7 @@ def told(conversation: Conversation, *replies: dict[str, Any]) -> Conversation:
     return conversation
 
 
-BOTH = asked(Conversation(), "1", "hi", ("base", "tuned"))
+BOTH = asked(Conversation(), "1", "hi", ("base", "tuned"), "engine")
 
 
 def test_the_pieces_of_two_voices_do_not_mix() -> None:
@@ -45,13 +45,18 @@ def test_an_error_of_one_voice_leaves_the_answer_of_the_other() -> None:
 
 
 def test_nobody_waits_for_an_engine_that_is_gone() -> None:
-    talk = given_up(told(BOTH, {"id": "1", "voice": "base", "text": "half"}), "the engine is gone")
+    talk = given_up(told(BOTH, {"id": "1", "voice": "base", "text": "half"}), "engine", "the engine is gone")
     assert [(answer.text, answer.error) for answer in talk.exchanges[0].answers] == [
         ("half", "the engine is gone"),
         ("", "the engine is gone"),
     ]
     assert talk.open_exchange is None
-    assert given_up(talk, "again") == talk
+    assert given_up(talk, "engine", "again") == talk
+
+
+def test_answers_of_another_engine_are_still_waited_for() -> None:
+    talk = asked(BOTH, "2", "more", ("tuned",), "another")
+    assert [exchange.done for exchange in given_up(talk, "engine", "gone").exchanges] == [True, False]
 
 
 def test_each_voice_remembers_its_own_answers_and_borrows_where_it_was_not_asked() -> None:
@@ -60,8 +65,8 @@ def test_each_voice_remembers_its_own_answers_and_borrows_where_it_was_not_asked
         {"id": "1", "voice": "base", "text": "b", "done": True},
         {"id": "1", "voice": "tuned", "text": "t", "done": True},
     )
-    talk = told(asked(talk, "2", "more", ("tuned",)), {"id": "2", "voice": "tuned", "text": "u", "done": True})
-    talk = told(asked(talk, "3", "lost", ("tuned",)), {"id": "3", "error": "gone", "done": True})
+    talk = told(asked(talk, "2", "more", ("tuned",), "engine"), {"id": "2", "voice": "tuned", "text": "u", "done": True})
+    talk = told(asked(talk, "3", "lost", ("tuned",), "engine"), {"id": "3", "error": "gone", "done": True})
     assert [message.content for message in talk.messages_for("base")] == ["hi", "b", "more", "u"]
     assert [message.content for message in talk.messages_for("tuned")] == ["hi", "t", "more", "u"]
     assert [message.role for message in talk.messages_for("base")] == ["user", "assistant"] * 2

@@ -12,7 +12,6 @@ from textual.widgets import DataTable, Input, OptionList, Static
 
 from tests.screens.conftest import settled, until
 from tui.app import UnslothTui
-from tui.run import conversation
 from tui.run.folder import RunFolder, list_runs
 from tui.screens.dialogs.ask import TextDialog
 from tui.session import file
@@ -279,13 +278,3 @@ async def test_a_slow_look_does_not_keep_the_window_open(desk: Session, monkeypa
         await pilot.pause()
         await asyncio.wait_for(pilot.press("ctrl+q"), 5)
     never.set()
-
-
-async def test_a_killed_engine_ends_the_answers_asked_of_it_and_no_others(demo_run: RunFolder) -> None:
-    app = UnslothTui(run=demo_run)
-    async with app.run_test() as pilot:
-        await until(pilot, lambda: app.run_state.ended)
-        talk = conversation.asked(conversation.Conversation(), "1", "a", ("tuned",), demo_run.name)
-        talk = conversation.asked(talk, "2", "b", ("tuned",), "a workbench")
-        talk = conversation.given_up(talk, demo_run.name, "gone")
-        assert [exchange.done for exchange in talk.exchanges] == [True, False]

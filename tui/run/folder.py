@@ -124,8 +124,9 @@ def _slug(text: str) -> str:
 
 
 def _private(path: Path) -> Path:
-    for folder in (home(), path):  # mkdir gives its mode to the last folder alone
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not home().exists():  # mkdir gives its mode to the last folder alone
+        home().mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
