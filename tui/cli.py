@@ -37,7 +37,8 @@ def main() -> None:
         try:
             app(words, prog_name="unsloth-tui")
         finally:
-            sys.stdout.flush()  # here, where a reader that went away can still be noticed
+            if sys.stdout:  # there is none when its file is closed
+                sys.stdout.flush()  # here, where a reader that went away can still be noticed
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
