@@ -123,16 +123,16 @@ def runs(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
 
 
 @pytest.mark.usefixtures("runs")
-def test_an_engine_that_is_killed_while_it_imports_has_failed_by_a_signal(lab: Lab) -> None:
+def test_an_engine_that_is_killed_while_it_imports_has_crashed_by_a_signal(lab: Lab) -> None:
     folder = lab.start(run={"name": "early"})
     wait_for(folder, in_phase("importing"), 30)
     processes = _family(folder)
     worker_of(folder).kill()
     state = wait_for(folder, ended, 10)
-    assert state.status == "failed"
+    assert state.status == "crashed"
     assert state.failure is not None and state.failure.code == "killed" and "SIGKILL" in state.failure.text
     wait_gone(processes)
-    assert read_state(folder).status == "failed"
+    assert read_state(folder).status == "crashed"
 
 
 @pytest.mark.usefixtures("runs")
@@ -194,17 +194,17 @@ def test_a_workbench_ends_when_the_program_that_opened_it_is_killed(lab: Lab) ->
     assert asking.wait(5) == -signal.SIGKILL
 
 
-def test_a_killed_engine_has_failed_by_the_signal_that_is_named(runs: Runs) -> None:
+def test_a_killed_engine_has_crashed_by_the_signal_that_is_named(runs: Runs) -> None:
     """It was started with stdin, stdout and stderr closed."""
     wait_for(runs.killed, at_step(3), 120)
     processes = _family(runs.killed)
     worker_of(runs.killed).kill()
     state = wait_for(runs.killed, ended, 10)
-    assert state.status == "failed"
+    assert state.status == "crashed"
     assert state.failure is not None and state.failure.code == "killed"
     assert "signal 9 (SIGKILL)" in state.failure.text and state.failure.advice
     wait_gone(processes)
-    assert read_state(runs.killed).status == "failed"
+    assert read_state(runs.killed).status == "crashed"
     assert not runs.killed.adapter.exists()
 
 

@@ -27,6 +27,7 @@ DEAD = ev.EngineSeen(time=9.0, alive=False, reason="gone")
 ALIVE = ev.EngineSeen(time=9.0, alive=True)
 DONE = ev.Finished(time=8.0, outcome="completed", result="/adapter", loaded=True)
 FAILED = ev.Failed(time=8.0, code="bad-data", text="row 3 is empty")
+KILLED = ev.Failed(time=8.0, code="killed", text="the engine was killed by signal 9 (SIGKILL)")
 
 
 # a series
@@ -202,7 +203,7 @@ def test_an_engine_that_is_gone_before_an_end_has_crashed(before: list[ev.Event]
     assert state.failure == ev.Failed(code="killed", text="gone", time=9.0)
 
 
-@pytest.mark.parametrize(("end", "status"), [(DONE, "finished"), (FAILED, "failed")])
+@pytest.mark.parametrize(("end", "status"), [(DONE, "finished"), (FAILED, "failed"), (KILLED, "crashed")])
 def test_an_engine_that_is_gone_after_an_end_has_not_crashed(end: ev.Event, status: str) -> None:
     before = fold_all([plan(9), step(1), end])
     after = fold(before, DEAD)

@@ -160,9 +160,10 @@ def fold(state: RunState, event: ev.Event) -> RunState:
         case ev.Warned():
             return replace(state, warnings=(*state.warnings, event))
         case ev.Failed():
-            return replace(state, status="failed", failure=event, chat_ready=False, ended_at=event.time)
+            status: Status = "crashed" if event.code == "killed" else "failed"
+            return replace(state, status=status, failure=event, chat_ready=False, ended_at=event.time)
         case ev.Finished():
-            status: Status = "finished" if event.outcome == "completed" else "stopped"
+            status = "finished" if event.outcome == "completed" else "stopped"
             return replace(
                 state,
                 status=status,
