@@ -19,8 +19,8 @@ def start_engine(folder: RunFolder, *, owner: int | None = None) -> subprocess.P
 
     With `owner`, the number of a process, the engine ends when that process does (a workbench does, a run does not).
     """
-    # -P: nothing that lies in the run folder may be imported in place of a library
-    words = [sys.executable, "-P", "-m", "tui.engine", str(folder.path)]
+    # -P: nothing that lies around may be imported in place of a library; -u: what was printed last must be in the log
+    words = [sys.executable, "-P", "-u", "-m", "tui.engine", str(folder.path)]
     if owner is not None:
         words += ["--owner", str(owner)]
     log = os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
