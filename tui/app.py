@@ -19,11 +19,10 @@ from textual.screen import Screen
 from tui.machine.gpu import GpuReading
 from tui.machine.host import HostReading
 from tui.machine.sampler import Sampler
-from tui.resources import home
 from tui.run.client import Client, View
 from tui.run.conversation import Conversation
 from tui.run.events import PhaseChanged, Previewed
-from tui.run.folder import RunFolder
+from tui.run.folder import RunFolder, keep_draft
 from tui.run.preflight import preflight
 from tui.run.state import RunState
 from tui.screens import messages
@@ -168,8 +167,11 @@ class UnslothTui(App[None]):
         if self.run_folder and self.client.view.running:
             name = self.run_folder.name
             last_words.append(f"{name} goes on without the window; come back with: unsloth-tui attach {name}")
-        if self.session != self.saved_session and self.ask(lambda: file.save(self.session, home() / "last.toml")):
-            last_words.append(f"the session was not saved; it is kept in {home() / 'last.toml'}")
+        if self.session != self.saved_session:
+            try:
+                last_words.append(f"the session was not saved; it is kept in {keep_draft(self.session)}")
+            except OSError as error:
+                last_words.append(f"the session was not saved, and could not be kept: {error.strerror or error}")
         self.exit(message=Text(plain("\n".join(last_words))) if last_words else None)
 
     def ask(self, do: Callable[[], object]) -> bool:

@@ -247,7 +247,6 @@ async def test_saving_asks_before_it_replaces_another_file(desk: Session, tmp_pa
 
 
 async def test_leaving_keeps_a_session_that_was_not_saved(desk: Session, home: Path) -> None:
-    home.mkdir(parents=True)
     app = UnslothTui()
     async with app.run_test() as pilot:
         app.session = desk

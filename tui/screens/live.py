@@ -29,7 +29,7 @@ ANSWER_WIDTH = 110
 """Longer answers are cut in the list; Chat shows whole ones."""
 PHASES = {
     "starting": "starting the engine",
-    "importing": "importing Unsloth and PyTorch; this takes 10 to 30 seconds",
+    "importing": "importing Unsloth and PyTorch",
     "loading": "loading the model",
     "reading": "reading the data",
     "tokenising": "tokenising",
@@ -227,9 +227,8 @@ def answer_lines(state: RunState, session: Session | None) -> list[str]:
     for row in state.compared:
         right = row.tuned.strip() == row.reference.strip()
         lines += ["", f"? {_line(row.prompt)}", f"  tuned {_line(row.tuned)}{'  ✓' if right else ''}"]
-        lines += (
-            [f"  base  {_line(row.base)}"] if right else [f"  right {_line(row.reference)}", f"  base  {_line(row.base)}"]
-        )
+        lines += [] if right else [f"  right {_line(row.reference)}"]
+        lines.append(f"  base  {_line(row.base)}")
     return lines
 
 

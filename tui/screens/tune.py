@@ -24,6 +24,7 @@ class TuneScreen(PlaceScreen):
 
     PLACE = "tune"
     CSS_PATH = "tune.tcss"
+
     session: var[Session] = var(Session)
 
     form = query_one(Form)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import ClassVar
@@ -102,9 +103,8 @@ class LossPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call-a
         if self.zoomed:
             return
         self.set_xlimits(0, max(2.0, x[-1]) * 1.02)  # a mark on the edge would be cut
-        finite = [value for value in y if value == value and abs(value) != float("inf")]
-        if finite:
-            self.set_ylimits(min(0.0, *finite, 0.0), max(finite) * 1.05 or 1.0)
+        if finite := [value for value in y if math.isfinite(value)]:
+            self.set_ylimits(min(0.0, min(finite)), max(finite) * 1.05 or 1.0)
 
 
 def running_mean(values: Sequence[float], window: float) -> list[float]:
@@ -115,7 +115,7 @@ def running_mean(values: Sequence[float], window: float) -> list[float]:
     past = 1 - 1 / window
     means, mean = [], 0.0
     for number, value in enumerate(values, 1):
-        mean = past * mean + (1 - past) * (value if value == value else mean)
+        mean = past * mean + (1 - past) * (value if math.isfinite(value) else mean)
         means.append(mean / (1 - past**number))
     return means
 
