@@ -18,7 +18,7 @@ import tempfile
 from tui.run import commands, events
 from tui.run.process import send
 from tui.run.talk import ask, open_workbench, request
-from tui.session.schema import ChatSection
+from tui.session.sections.chat import ChatSection
 
 PROMPT = "Write a long story about a lighthouse keeper."
 

@@ -76,6 +76,7 @@ def hollow_model(tmp_path: Path) -> Callable[..., Path]:
         folder.mkdir()
         told = {"architectures": ["LlamaForCausalLM"], "max_position_embeddings": 4096} | config
         (folder / "config.json").write_text(json.dumps(told))
+        (folder / "chat_template.jinja").write_text("{{ messages }}")
         write_safetensors(folder / "model.safetensors", {"w": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}})
         return folder
 

@@ -65,7 +65,7 @@ def really(*words: object, **environment: str) -> Said:
 def session(tmp_path: Path, hollow_model: Callable[..., Path]) -> Callable[..., Path]:
     """Writes a session that may be trained, but for what is changed."""
     model = hollow_model()
-    (tmp_path / "train.jsonl").write_text(GOOD_ROW * 3)
+    (tmp_path / "train.jsonl").write_text(GOOD_ROW * 200)
 
     def write(model_name: object = model, source: object = "train.jsonl", more: str = "") -> Path:
         path = tmp_path / "session.toml"

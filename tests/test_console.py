@@ -14,8 +14,8 @@ from tui.run import commands, events
 from tui.run.events import Compared, Failed, Finished, PhaseChanged, StepDone, Warned, from_line
 from tui.run.folder import RunFolder, create_run
 from tui.run.state import RunState, fold_all
-from tui.session.checks import Problem
 from tui.session.file import from_table
+from tui.session.problem import Problem
 from tui.session.schema import Session
 
 RECORDED = Path(__file__).parent / "recorded" / "demo-events.jsonl"
@@ -183,6 +183,7 @@ def test_a_problem_is_json_whatever_is_in_it() -> None:
         "key": "a.b",
         "text": HOSTILE + "\udcff",
         "blocking": True,
+        "mend": {},
     }
     assert console.to_json(Problem("", HOSTILE + "\udcff")).isascii()
 

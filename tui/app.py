@@ -11,29 +11,29 @@ from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 from textual.screen import Screen
 
+from tui.desk_app import DeskApp
 from tui.machine.gpu import GpuReading
 from tui.machine.host import HostReading
 from tui.machine.sampler import Sampler
 from tui.run.client import Client, View
 from tui.run.conversation import Conversation
 from tui.run.events import PhaseChanged, Previewed
-from tui.run.folder import RunFolder, keep_draft
+from tui.run.folder import RunFolder
 from tui.run.preflight import preflight
 from tui.run.state import RunState
 from tui.screens import messages
 from tui.screens.chat import ChatScreen
 from tui.screens.data import DataScreen
 from tui.screens.dialogs.ask import AskDialog, TextDialog
-from tui.screens.dialogs.path import OpenDialog, SaveDialog
 from tui.screens.model import ModelScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.tune import TuneScreen
-from tui.session import file
+from tui.session import consent
 from tui.session.schema import Session
 from tui.themes import load_themes, own_slots
 from tui.widgets.foreign import plain
@@ -57,7 +57,7 @@ def live_screen() -> Screen[Any]:
     )
 
 
-class UnslothTui(App[None]):
+class UnslothTui(DeskApp):
     """Reads run folders and writes requests; a run never notices whether it is there."""
 
     TITLE = "unsloth-tui"
@@ -81,12 +81,9 @@ class UnslothTui(App[None]):
         *(Binding(p.key, f"go('{p.mode}')", p.title, id=f"go.{p.mode}", tooltip=p.help, show=False) for p in PLACES),
         Binding("f1", "explain", "Help", id="help", tooltip="Every key of this place"),
         Binding("ctrl+t", "start_run", "Start run", id="start", tooltip="Train the session in a process of its own"),
-        Binding("ctrl+s", "save", "Save", id="save", tooltip="Write the session to a TOML file", show=False),
-        Binding("ctrl+o", "open", "Open", id="open", tooltip="Read a session from a TOML file", show=False),
         Binding("q,ctrl+q", "leave", "Quit", id="quit", tooltip="Leave the window; a run goes on without it"),
     ]
 
-    session: var[Session] = var(Session)
     run_folder: var[RunFolder | None] = var(None)
     run_session: var[Session | None] = var(None)
     run_state: var[RunState] = var(RunState)
@@ -100,10 +97,7 @@ class UnslothTui(App[None]):
     def __init__(
         self, session: Session | None = None, session_path: Path | None = None, run: RunFolder | None = None
     ) -> None:
-        super().__init__()
-        self.set_reactive(UnslothTui.session, session or Session())
-        self.session_path = session_path
-        self.saved_session = self.session
+        super().__init__(session, session_path)
         self.refused: dict[str, str] = {}
         self.first_run = run
         self.client = Client()
@@ -117,6 +111,7 @@ class UnslothTui(App[None]):
         self.theme = "unsloth-dark"
         self.sampler.start()
         self.set_interval(DRAIN_S, self.drain)
+        self.start_desk()
         if self.first_run:
             self.client.watch(self.first_run)
             self.switch_mode("live")
@@ -167,44 +162,19 @@ class UnslothTui(App[None]):
         if self.run_folder and self.client.view.running:
             name = self.run_folder.name
             last_words.append(f"{name} goes on without the window; come back with: unsloth-tui attach {name}")
-        if self.session != self.saved_session:
-            try:
-                last_words.append(f"the session was not saved; it is kept in {keep_draft(self.session)}")
-            except OSError as error:
-                last_words.append(f"the session was not saved, and could not be kept: {error.strerror or error}")
+        try:
+            self.desk.keep_draft()
+            if self.desk.unsaved:
+                last_words.append("the session was not saved; the next start offers it, and ctrl+o lists it")
+        except OSError as error:
+            last_words.append(f"the session was not saved, and could not be kept: {error.strerror or error}")
         self.exit(message=Text(plain("\n".join(last_words))) if last_words else None)
 
     def ask(self, do: Callable[[], object]) -> bool:
         """Do something that writes to disk, and show what came of it. Returns whether it worked."""
-        try:
-            do()
-        except OSError as error:
-            self.notify(plain(f"{error.filename or ''}: {error.strerror or error}"), severity="error", markup=False)
-            return False
+        worked = self.try_to(do)
         self.show(self.client.view)
-        return True
-
-    # ---- the session
-
-    def on_session_edited(self, event: messages.SessionEdited) -> None:
-        try:
-            self.session = file.replace_value(self.session, event.key, event.value)
-        except file.SessionError as error:
-            self.notify(plain(str(error)), severity="error", markup=False)
-
-    @work(group="dialog", exclusive=True)
-    async def action_save(self) -> None:
-        suggestion = str(self.session_path or Path.cwd() / "session.toml")
-        if saved := await self.push_screen_wait(SaveDialog(self.session, suggestion)):
-            self.session_path, self.saved_session = saved
-            self.notify(f"saved as {plain(str(self.session_path))}", markup=False)
-
-    @work(group="dialog", exclusive=True)
-    async def action_open(self) -> None:
-        suggestion = str(self.session_path or f"{Path.cwd()}/")
-        if opened := await self.push_screen_wait(OpenDialog(suggestion)):
-            self.session_path, self.session = opened
-            self.saved_session = self.session
+        return worked
 
     # ---- the run
 
@@ -221,8 +191,18 @@ class UnslothTui(App[None]):
         blocking += [str(problem) for problem in problems if problem.blocking]
         if blocking:
             self.push_screen(TextDialog("This cannot be trained yet", "\n\n".join(blocking)))
-        elif self.ask(lambda: self.client.start(session)):
+        elif await self.agreed(session) and self.ask(lambda: self.client.start(session)):
             self.switch_mode("live")
+
+    async def agreed(self, session: Session) -> bool:
+        """Whether the code that a session brings may be run; asked once for each piece of it."""
+        codes = consent.unagreed(session)
+        if not codes:
+            return True
+        question = "This session runs code of its own:\n\n" + "\n".join(f"• {code.text}" for code in codes)
+        if not await self.push_screen_wait(AskDialog(f"{question}\n\nRun it?", "Run it")):
+            return False
+        return self.try_to(lambda: consent.agree(codes))
 
     @work(group="dialog", exclusive=True)
     async def action_stop_run(self) -> None:

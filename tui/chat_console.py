@@ -10,7 +10,7 @@ from tui.run.folder import RunFolder, find_run
 from tui.run.process import send
 from tui.run.talk import ask, engine_for, request
 from tui.session import file
-from tui.session.schema import ChatSection
+from tui.session.sections.chat import ChatSection
 
 
 def converse(name: str, prompt: str | None, *, base: bool, as_json: bool) -> int:

@@ -25,6 +25,7 @@ app = typer.Typer(
 
 SessionFile = Annotated[Path, typer.Argument(metavar="SESSION.toml", help="A session file.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run: its name, a part of it, its folder, or latest.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Run the code that the session brings, now and from now on.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of words.")]
 
 
@@ -108,11 +109,28 @@ def check(session: SessionFile, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def run(session: SessionFile, as_json: AsJson = False) -> None:
+def diff(
+    session: SessionFile,
+    other: Annotated[Path | None, typer.Argument(metavar="[OTHER.toml]", help="Left out: the defaults.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a session changes, against the defaults or against another session."""
+    from tui import console
+    from tui.session.diff import differences
+    from tui.session.schema import Session
+
+    before, after = (_load(session), _load(other)) if other else (Session(), _load(session))
+    for it in differences(before, after):
+        told = f"{it.key:40} {it.before:24} {it.after}"
+        print(console.to_json(it) if as_json else console.one_line(told))
+
+
+@app.command()
+def run(session: SessionFile, as_json: AsJson = False, trust: Trust = False) -> None:
     """Train here, in the foreground, one line a step; Ctrl-C stops and saves."""
     from tui import console
 
-    loaded = _load_checked(session)
+    loaded = _load_checked(session, trust)
     folder = _start(loaded)
     console.say(f"run {folder.name}")
     state = console.watch(folder, as_json=as_json, stop_on_interrupt=True)
@@ -123,9 +141,9 @@ def run(session: SessionFile, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def start(session: SessionFile) -> None:
+def start(session: SessionFile, trust: Trust = False) -> None:
     """Train detached: print the run's name and return."""
-    print(_start(_load_checked(session)).name)
+    print(_start(_load_checked(session, trust)).name)
 
 
 @app.command()
@@ -232,10 +250,11 @@ def _load(path: Path) -> Session:
         _refuse(str(problem) for problem in error.problems)
 
 
-def _load_checked(path: Path) -> Session:
-    """The session of a file, refused with every problem at once when it cannot be trained."""
+def _load_checked(path: Path, trust: bool) -> Session:
+    """The session of a file, refused with every problem at once when it cannot be trained or was not agreed to."""
     from tui import console
     from tui.run.preflight import preflight
+    from tui.session import consent
 
     session = _load(path)
     problems = preflight(session)
@@ -243,6 +262,12 @@ def _load_checked(path: Path) -> Session:
         _refuse(str(problem) for problem in problems if problem.blocking)
     for problem in problems:
         console.say(f"advice: {problem}")
+    codes = consent.unagreed(session)
+    if codes and not trust:
+        brings = "; ".join(code.text for code in codes)
+        _refuse([f"this session would run {brings}; if you agree to that, once and for all, add --trust"])
+    if codes:
+        consent.agree(codes)
     return session
 
 

@@ -141,6 +141,8 @@ def _line(event: events.Event, state: RunState) -> str:
             )
         case events.Evaluated():
             return f"held-out at step {event.step}: loss {event.loss:.4f}, perplexity {event.perplexity:.2f}"
+        case events.Sampled():
+            return f"sample at step {event.step}: {event.prompt} → {event.answer}"
         case events.MemoryMeasured():
             return (
                 f"memory, model {event.moment}: {words.size(event.used_bytes)}, at most {words.size(event.peak_bytes)} "

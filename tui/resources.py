@@ -16,6 +16,13 @@ def resource(name: str) -> Path:
     return installed if installed.exists() else _PACKAGE.parent / name
 
 
+def config() -> Path:
+    """Where the user keeps what belongs to the product: ``$UNSLOTH_TUI_HOME``, or the user's config folder."""
+    if os.environ.get("UNSLOTH_TUI_HOME"):
+        return home()
+    return Path(platformdirs.user_config_dir("unsloth-tui", appauthor=False))
+
+
 def home() -> Path:
     """Where the product keeps its files: ``$UNSLOTH_TUI_HOME``, or the user's data folder."""
     if told := os.environ.get("UNSLOTH_TUI_HOME"):

@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.catalog.local import ModelCard, ModelError, card_from_config, is_path, parameters_in, read_model
+from tui.catalog.local import (
+    ModelCard,
+    ModelError,
+    card_from_config,
+    is_path,
+    linears_of,
+    parameters_of,
+    read_model,
+    read_tensors,
+)
 
 Safetensors = Callable[[Path, Any], Path]
 
@@ -28,7 +37,7 @@ def refusal(name: object) -> str:
 
 def test_every_parameter_is_counted_exactly(tmp_path: Path, safetensors: Safetensors) -> None:
     header = {"__metadata__": {"format": "pt"}, "a": tensor("BF16", 7, 5), "b": tensor("F32", 3), "scalar": tensor("F32")}
-    assert parameters_in(safetensors(tmp_path / "m.safetensors", header)) == 7 * 5 + 3 + 1
+    assert parameters_of(read_tensors(safetensors(tmp_path / "m.safetensors", header))) == 7 * 5 + 3 + 1
 
 
 def test_packed_weights_count_twice_and_their_scales_not_at_all(tmp_path: Path, safetensors: Safetensors) -> None:
@@ -40,7 +49,46 @@ def test_packed_weights_count_twice_and_their_scales_not_at_all(tmp_path: Path, 
         "w.nested_absmax": tensor("F32", 2),
         "norm": tensor("BF16", 10),
     }
-    assert parameters_in(safetensors(tmp_path / "m.safetensors", header)) == 110
+    assert parameters_of(read_tensors(safetensors(tmp_path / "m.safetensors", header))) == 110
+
+
+def test_the_shapes_of_the_layers_are_told_by_their_names(tmp_path: Path, safetensors: Safetensors) -> None:
+    header = {
+        "model.embed_tokens.weight": tensor("BF16", 100, 8),
+        "model.layers.0.self_attn.q_proj.weight": tensor("BF16", 8, 6),
+        "model.layers.0.self_attn.q_proj.bias": tensor("BF16", 8),
+        "model.layers.1.self_attn.q_proj.weight": tensor("BF16", 4, 6),
+        "model.layers.0.input_layernorm.weight": tensor("BF16", 8),
+        "vision.conv.weight": tensor("BF16", 3, 3, 3, 3),
+        "weight": tensor("BF16", 3, 3),
+    }
+    found = linears_of(read_tensors(safetensors(tmp_path / "m.safetensors", header)))
+    assert found == {"embed_tokens": ((100, 8),), "q_proj": ((8, 6), (4, 6))}
+
+
+def test_the_layers_of_a_model_in_several_files_are_all_known(
+    hollow_model: Callable[..., Path], safetensors: Safetensors
+) -> None:
+    folder = hollow_model()
+    for number in (1, 2):
+        safetensors(folder / f"model-{number}.safetensors", {f"layers.{number}.q_proj.weight": tensor("F16", number, 5)})
+    assert read_model(str(folder)).linears == {"q_proj": ((1, 5), (2, 5))}
+
+
+PACKED = {
+    "bitsandbytes": {"q_proj.weight": tensor("U8", 50, 1), "q_proj.weight.absmax": tensor("U8", 4)},
+    "gptq": {"q_proj.qweight": tensor("I32", 50, 10), "q_proj.scales": tensor("F16", 4, 10)},
+}
+
+
+@pytest.mark.parametrize("packed", PACKED.values(), ids=PACKED)
+def test_of_a_packed_model_no_layers_are_known_rather_than_its_embeddings_alone(
+    tmp_path: Path, safetensors: Safetensors, packed: dict[str, Any]
+) -> None:
+    """Else every session with such a model is refused: it would have no q_proj."""
+    header = {f"model.layers.0.self_attn.{name}": told for name, told in packed.items()}
+    header |= {"model.embed_tokens.weight": tensor("BF16", 100, 8), "lm_head.weight": tensor("BF16", 100, 8)}
+    assert linears_of(read_tensors(safetensors(tmp_path / "m.safetensors", header))) == {}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +109,7 @@ def test_a_damaged_or_unfetched_file_is_named(tmp_path: Path, content: bytes) ->
     path = tmp_path / "m.safetensors"
     path.write_bytes(content)
     with pytest.raises(ModelError, match=f"^{path} is damaged: "):
-        parameters_in(path)
+        read_tensors(path)
 
 
 @given(st.binary(max_size=60))
@@ -69,7 +117,7 @@ def test_no_header_raises_anything_but_a_model_error(tmp_path: Path, content: by
     path = tmp_path / "m.safetensors"
     path.write_bytes(len(content).to_bytes(8, "little") + content)
     with pytest.raises(ModelError):
-        parameters_in(path)
+        read_tensors(path)
 
 
 def test_a_model_folder_is_read_whole(hollow_model: Callable[..., Path], safetensors: Safetensors) -> None:
@@ -84,14 +132,16 @@ def test_a_model_folder_is_read_whole(hollow_model: Callable[..., Path], safeten
 
 def test_a_template_in_a_file_of_its_own_is_found(hollow_model: Callable[..., Path]) -> None:
     folder = hollow_model()
+    template = folder / "chat_template.jinja"
+    template.rename(folder / "aside")
     assert not read_model(str(folder)).has_chat_template
-    (folder / "chat_template.jinja").write_text("x")
+    (folder / "aside").rename(template)
     assert read_model(str(folder)).has_chat_template
 
 
 def test_the_numbers_of_a_multimodal_model_are_those_of_its_text_part() -> None:
     config = {"architectures": ["Gemma3"], "hidden_size": 1, "text_config": {"hidden_size": 2560, "num_hidden_layers": 34}}
-    card = card_from_config("m", config, parameters=None, size_bytes=None, has_chat_template=False)
+    card = card_from_config("m", config, tensors=(), size_bytes=None, has_chat_template=False)
     assert (card.architecture, card.hidden_size, card.layers, card.context_length) == ("Gemma3", 2560, 34, None)
 
 
@@ -99,7 +149,7 @@ def test_the_numbers_of_a_multimodal_model_are_those_of_its_text_part() -> None:
     "config", [{}, {"architectures": [], "text_config": 5}, {"architectures": "x", "hidden_size": "big"}]
 )
 def test_a_config_that_says_little_gives_a_card_that_knows_little(config: dict[str, Any]) -> None:
-    card = card_from_config("m", config, parameters=None, size_bytes=None, has_chat_template=False)
+    card = card_from_config("m", config, tensors=(), size_bytes=None, has_chat_template=False)
     assert (card.architecture, card.hidden_size) == ("unknown", None)
 
 

@@ -9,8 +9,8 @@ import pytest
 from tui.catalog.local import ModelError
 from tui.data.sources import DataError
 from tui.engine.failures import explain
-from tui.session.checks import Problem
 from tui.session.file import SessionError
+from tui.session.problem import Problem
 
 OutOfMemoryError = type("OutOfMemoryError", (RuntimeError,), {})
 """By name, as PyTorch's own."""

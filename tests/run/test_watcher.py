@@ -13,7 +13,7 @@ from tui.run.commands import Message, Stop, from_line
 from tui.run.events import EngineSeen, Failed, Finished, PhaseChanged, StepDone
 from tui.run.lines import append_line
 from tui.run.watcher import Watcher, follow, read_events, read_state
-from tui.session.schema import ChatSection
+from tui.session.sections.chat import ChatSection
 
 LOADING = PhaseChanged(time=1.0, phase="loading")
 STEP = StepDone(time=2.0, step=1, epoch=0.1, loss=1.0, learning_rate=0.0, seconds=1.0)

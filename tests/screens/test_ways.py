@@ -14,6 +14,7 @@ from tests.screens.conftest import settled, until
 from tui.app import UnslothTui
 from tui.run.folder import RunFolder, list_runs
 from tui.screens.dialogs.ask import TextDialog
+from tui.screens.messages import SessionEdited
 from tui.session import file
 from tui.session.fields import fields_of
 from tui.session.schema import Session
@@ -107,7 +108,7 @@ async def test_a_wrong_value_is_refused_beside_it_and_stays_to_be_mended(desk: S
         rate.query_one(Input).focus()
         rate.query_one(Input).value = typed
         await until(pilot, lambda: complaint in shown(app, "#help"))
-        assert f"training.learning_rate: {rate.complaint}" in shown(app, "#outcome")
+        assert f"Learning rate: {rate.complaint}" in shown(app, "#outcome")
         assert app.session.training.learning_rate == desk.training.learning_rate
         assert rate.query_one(Input).value == typed
 
@@ -120,7 +121,7 @@ async def test_every_field_of_the_schema_can_be_reached(desk: Session) -> None:
             section.collapsed = False
         await pilot.pause()
         await until(pilot, lambda: len(app.screen.query(FieldRow)) > 30)
-        shown_keys = {row.spec.key for row in app.screen.query(FieldRow)}
+        shown_keys = {key for row in app.screen.query(FieldRow) for key in row.spec.keys}
         missing = {spec.key for spec in fields_of(Session)} - shown_keys - {"model.name", "data.source"}
         assert not missing
 
@@ -236,7 +237,7 @@ async def test_saving_asks_before_it_replaces_another_file(desk: Session, tmp_pa
     app = UnslothTui(desk)
     async with app.run_test() as pilot:
         await pilot.press("ctrl+s")
-        for name, told in (("data.jsonl", "ends in .toml"), ("precious.toml", "there already")):
+        for name, told in (("data.jsonl", "has to end in .toml"), ("precious.toml", "there already")):
             app.screen.query_one(Input).value = str(tmp_path / name)
             await pilot.press("enter")
             await until(pilot, lambda told=told: told in shown(app, ".complaint"))
@@ -249,9 +250,11 @@ async def test_saving_asks_before_it_replaces_another_file(desk: Session, tmp_pa
 async def test_leaving_keeps_a_session_that_was_not_saved(desk: Session, home: Path) -> None:
     app = UnslothTui()
     async with app.run_test() as pilot:
-        app.session = desk
+        app.post_message(SessionEdited({"model.name": desk.model.name}))
+        await pilot.pause()
         await pilot.press("ctrl+q")
-    assert file.parse((home / "last.toml").read_text()).model.name == desk.model.name
+    (draft,) = (home / "drafts").iterdir()
+    assert file.parse(draft.read_text()).model.name == desk.model.name
 
 
 async def test_a_home_that_cannot_be_written_is_said_and_the_window_lives(

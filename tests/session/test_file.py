@@ -3,67 +3,20 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from annotated_types import Ge, Gt, Le, Lt, MaxLen
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
+from tests.session.strategies import PATTERNED, SPECS, few_changes, limits, tables
 from tui.session import file
 from tui.session.checks import check
-from tui.session.fields import FieldSpec, fields_of
 from tui.session.file import SessionError
 from tui.session.schema import Session
-
-# legal values, derived from the schema
-
-
-def limits(key: str) -> dict[str, Any]:
-    """The bounds that the schema declares for a key, by the names of the annotations."""
-    section, name = key.split(".")
-    schema = Session.model_fields[section].annotation
-    assert isinstance(schema, type) and issubclass(schema, BaseModel)
-    found: dict[str, Any] = {}
-    for item in schema.model_fields[name].metadata:
-        match item:
-            case Ge() | Gt() | Le() | Lt():
-                word = type(item).__name__.lower()
-                found[word] = getattr(item, word)
-            case MaxLen():
-                found["max_length"] = item.max_length
-    return found
-
-
-def legal(spec: FieldSpec) -> st.SearchStrategy[Any]:
-    """Values that the schema allows for a field."""
-    bounds = limits(spec.key)
-    values: st.SearchStrategy[Any]
-    if spec.choices:
-        values = st.sampled_from(spec.choices)
-    elif spec.kind is bool:
-        values = st.booleans()
-    elif spec.kind is int:
-        values = st.integers(bounds.get("ge", -(2**63)), bounds.get("le", 2**63 - 1))
-    elif spec.kind is float:
-        low, high = bounds.get("ge", bounds.get("gt")), bounds.get("le", bounds.get("lt"))
-        excluded = {"exclude_min": "gt" in bounds, "exclude_max": "lt" in bounds}
-        values = st.floats(low, high, allow_nan=False, allow_infinity=False, **excluded)
-    elif spec.kind is tuple:
-        values = st.lists(st.text(), min_size=1, max_size=4)
-    else:
-        values = st.text(max_size=bounds.get("max_length"))
-    return st.none() | values if spec.optional else values
-
-
-def tables() -> st.SearchStrategy[dict[str, dict[str, Any]]]:
-    """Nested tables with a legal value for every key of the schema."""
-    sections: dict[str, dict[str, st.SearchStrategy[Any]]] = {}
-    for spec in fields_of(Session):
-        sections.setdefault(spec.section, {})[spec.key.partition(".")[2]] = legal(spec)
-    return st.fixed_dictionaries({name: st.fixed_dictionaries(fields) for name, fields in sections.items()})
+from tui.session.sections.model import PRECISIONS
 
 
 @given(tables(), st.booleans())
@@ -114,13 +67,15 @@ def problems(text: str) -> dict[str, str]:
             "training.max_seq_length",
             "there is no such key; did you mean model.max_seq_length?",
         ),
-        ("[run]\nzzz = 1", "run.zzz", "there is no such key; known here: name, notes"),
+        ("[run]\nzzz = 1", "run.zzz", "there is no such key; known here: name, notes, tags, notify"),
         ("[training]\nmax_steps = 0", "training.max_steps", "should be greater than or equal to 1, not 0"),
         ('[training]\nlearning_rate = "fast"', "training.learning_rate", 'should be a number, not "fast"'),
         ("[training]\nlearning_rate = 0", "training.learning_rate", "should be greater than 0, not 0"),
         ("[training]\nlearning_rate = nan", "training.learning_rate", "should be a finite number, not nan"),
         ("[lora]\nlora_dropout = 1.0", "lora.lora_dropout", "should be less than 1, not 1.0"),
         ("[lora]\nr = []", "lora.r", "should be a number, not []"),
+        ("[model]\nload_in_4bit = 5", "model.load_in_4bit", "should be a valid boolean, unable to interpret input, not 5"),
+        ("[model]\nname = 5", "model.name", "should be a valid string, not 5"),
         ("[lora]\nbias = 'some'", "lora.bias", "should be 'none', 'all' or 'lora_only', not \"some\""),
         ("model = 5", "model", "should be a table, not 5"),
         ("[[model]]\nname = 'a/b'", "model", "should be a table, not [{'name': 'a/b'}]"),
@@ -141,6 +96,164 @@ def test_what_is_wrong_is_said_at_its_key(text: str, key: str, said: str) -> Non
     assert problems(text) == {key: said}
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "said"),
+    [
+        ('[export]\nkinds = "gguf"', "export.kinds", 'should be a list, not "gguf"'),
+        ("[export]\nkinds = { gguf = true }", "export.kinds", "should be a list, not {'gguf': True}"),
+        ("[run]\ntags = 5", "run.tags", "should be a list, not 5"),
+        ("[run]\ntags = true", "run.tags", "should be a list, not True"),
+        ('[run]\ntags = ["a", 5]', "run.tags.1", "should be a valid string, not 5"),
+        (
+            '[export]\nkinds = ["ggml"]',
+            "export.kinds.0",
+            "should be 'merged-16bit', 'merged-4bit' or 'gguf', not \"ggml\"",
+        ),
+        ("[lora]\ntarget_modules = []", "lora.target_modules", "should have at least 1 item, not []"),
+        ("[training]\nlr_scheduler_kwargs = [1]", "training.lr_scheduler_kwargs", "should be a table, not [1]"),
+        ('[lora]\nloftq_config = "4"', "lora.loftq_config", 'should be a table, not "4"'),
+        ("[model]\nrope_scaling = true", "model.rope_scaling", "should be a table, not True"),
+        ("[model]\nrope_scaling = 2.0", "model.rope_scaling", "should be a table, not 2.0"),
+        (
+            "[model]\nrope_scaling = { factor = 9_223_372_036_854_775_808 }",
+            "model.rope_scaling",
+            "should be less than 2**63, not {'factor': 9223372036854775808}",
+        ),
+    ],
+)
+def test_a_list_or_table_of_the_wrong_kind_is_said_in_words(text: str, key: str, said: str) -> None:
+    assert problems(text) == {key: said}
+
+
+@pytest.mark.parametrize("value", ["[1]", "{ a = 1 }", "1979-05-27"])
+def test_what_no_setting_can_be_is_one_problem_at_its_key(value: str) -> None:
+    """Rather than one for each kind that it is not."""
+    told = problems(f"[training]\nlr_scheduler_kwargs = {{ min_lr = {value} }}")
+    assert list(told) == ["training.lr_scheduler_kwargs.min_lr"]
+
+
+@pytest.mark.parametrize("value", ["true", "3", "-0.5", '"linear"'])
+def test_a_setting_may_be_a_switch_a_number_or_a_word_and_stays_what_it_is(value: str) -> None:
+    session = file.parse(f"[model]\nrope_scaling = {{ x = {value} }}")
+    again = file.parse(file.dumps(session)).model.rope_scaling
+    assert again == session.model.rope_scaling and again is not None
+    assert [type(item) for item in again.values()] == [{"t": bool, "3": int, "-": float, '"': str}[value[0]]]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("model.device", "gpu", "should be like auto, cpu, 0, or 0,1"),
+        ("model.device", "0, 1", "should be like auto, cpu, 0, or 0,1"),
+        ("model.device", "", "should be like auto, cpu, 0, or 0,1"),
+        ("training.custom_loss", "loss.py", "should be like folder/file.py:function"),
+        ("training.custom_loss", "loss:f", "should be like folder/file.py:function"),
+        ("training.custom_loss", "loss.py:2f", "should be like folder/file.py:function"),
+        ("evaluation.metric_for_best_model", "loss", "should be like eval_loss"),
+    ],
+)
+def test_what_a_pattern_asks_for_is_said_in_words(key: str, value: str, said: str) -> None:
+    section, _, name = key.partition(".")
+    assert problems(f'[{section}]\n{name} = "{value}"') == {key: f'{said}, not "{value}"'}
+
+
+def test_every_pattern_has_words_for_it() -> None:
+    patterned = [key for key in SPECS if "pattern" in limits(key)]
+    assert sorted(patterned) == sorted(PATTERNED)
+    for key in patterned:
+        assert SPECS[key].bounds, key
+
+
+# what follows from what is said
+
+
+@pytest.mark.parametrize(
+    ("told", "on"),
+    [
+        ("", ["load_in_4bit"]),
+        ("load_in_4bit = true", ["load_in_4bit"]),
+        ("load_in_4bit = false", ["load_in_16bit"]),
+        ("load_in_8bit = true", ["load_in_8bit"]),
+        ("load_in_16bit = true", ["load_in_16bit"]),
+        ("full_finetuning = true", ["full_finetuning"]),
+        ("load_in_4bit = false\nload_in_8bit = true", ["load_in_8bit"]),
+        ("load_in_4bit = false\nfull_finetuning = true", ["full_finetuning"]),
+        ("load_in_8bit = false", ["load_in_4bit"]),
+        ("load_in_16bit = false", ["load_in_4bit"]),
+        ("load_in_4bit = true\nload_in_16bit = false", ["load_in_4bit"]),
+        # said by the user, so left as they are: a check says that they cannot both be
+        ("load_in_4bit = true\nload_in_8bit = true", ["load_in_4bit", "load_in_8bit"]),
+        ("load_in_4bit = true\nfull_finetuning = true", ["load_in_4bit", "full_finetuning"]),
+        ("load_in_8bit = true\nload_in_16bit = true", ["load_in_8bit", "load_in_16bit"]),
+    ],
+)
+def test_one_precision_asked_for_switches_the_others_off(told: str, on: list[str]) -> None:
+    session = file.parse(f"[model]\n{told}")
+    assert [name for name in PRECISIONS if getattr(session.model, name)] == on
+    assert file.parse(file.dumps(session)) == file.parse(file.dumps(session, defaults=True)) == session
+
+
+@pytest.mark.parametrize("name", PRECISIONS)
+def test_a_precision_written_by_the_program_is_read_as_the_same(name: str) -> None:
+    """Only what differs from the defaults is written, and what is left out follows from it."""
+    session = file.replace_values(Session(), {f"model.{other}": other == name for other in PRECISIONS})
+    again = file.parse(file.dumps(session))
+    assert again == session and [other for other in PRECISIONS if getattr(again.model, other)] == [name]
+
+
+@pytest.mark.parametrize(
+    ("told", "strategy"),
+    [
+        ("", "epoch"),
+        ("eval_steps = 5", "steps"),
+        ('eval_steps = 5\neval_strategy = "epoch"', "epoch"),
+        ('eval_steps = 5\neval_strategy = "no"', "no"),
+        ('eval_strategy = "steps"', "steps"),
+    ],
+)
+def test_a_number_of_updates_between_evaluations_means_by_updates(told: str, strategy: str) -> None:
+    session = file.parse(f"[evaluation]\n{told}")
+    assert session.evaluation.eval_strategy == strategy
+    assert file.parse(file.dumps(session)) == session
+
+
+def test_evaluations_by_updates_are_switched_off_with_their_number() -> None:
+    session = file.replace_value(file.parse("[evaluation]\neval_steps = 5"), "evaluation.eval_steps", None)
+    assert file.parse(file.dumps(session)) == session
+
+
+# the version of the file
+
+
+@pytest.mark.parametrize("told", ["", f"version = {file.VERSION}\n"])
+def test_a_file_of_this_version_or_without_one_is_read(told: str) -> None:
+    assert file.parse(f"{told}[run]\nname = 'a'").run.name == "a"
+
+
+def test_the_version_is_written() -> None:
+    assert file.dumps(Session()).startswith(f"version = {file.VERSION}\n")
+
+
+def test_a_newer_file_is_refused_in_one_sentence_that_names_it(tmp_path: Path) -> None:
+    """Its unknown keys would say nothing of the kind."""
+    path = tmp_path / "s.toml"
+    path.write_text("version = 2\n[training]\nfrom_the_future = 1\n")
+    with pytest.raises(SessionError) as caught:
+        file.load(path)
+    (problem,) = caught.value.problems
+    assert problem.key == "version" and problem.blocking
+    assert problem.text == f"{path} was written by a newer unsloth-tui (version 2 of the file; this one reads 1)"
+
+
+@pytest.mark.parametrize("value", ['"1"', "true", "false", "1.0", "[1]", "{ a = 1 }", "1979-05-27", "nan"])
+def test_a_version_that_is_no_whole_number_is_refused(value: str) -> None:
+    ((key, said),) = problems(f"version = {value}").items()
+    assert key == "version" and said.startswith("should be a whole number, not ")
+
+
+# many at once
+
+
 def test_every_problem_is_named_at_once() -> None:
     told = problems('top = 1\n[training]\nmax_steps = 0\nlearning_rate = "fast"\nlerning_rate = 1\n[lora]\nr = 0')
     assert set(told) == {"top", "training.max_steps", "training.learning_rate", "training.lerning_rate", "lora.r"}
@@ -151,7 +264,7 @@ def test_a_long_wrong_value_is_cut_in_the_complaint() -> None:
     assert len(said) < 120
 
 
-@pytest.mark.parametrize("key", [spec.key for spec in fields_of(Session)])
+@pytest.mark.parametrize("key", [*SPECS])
 def test_a_key_put_into_no_section_is_led_to_one_that_has_it(key: str) -> None:
     name = key.partition(".")[2]
     (said,) = problems(f"{name} = 1").values()
@@ -211,10 +324,49 @@ def test_a_binary_file_is_refused(tmp_path: Path) -> None:
     assert refusal(path) == f"{path} is not a text file"
 
 
-def test_two_megabytes_are_no_session(tmp_path: Path) -> None:
+@pytest.mark.parametrize("nonsense", [b"# \n", b"[", b"\0", b"\xff", b"a = 1\n", b"[a]\n", b"'"])
+def test_megabytes_are_no_session(tmp_path: Path, nonsense: bytes) -> None:
     path = tmp_path / "s.toml"
-    path.write_bytes(b"# \n" * 700_000)
+    path.write_bytes((nonsense * (5_000_000 // len(nonsense) + 1))[:5_000_000])
     assert refusal(path) == f"{path} is too large to be a session file"
+
+
+def test_the_largest_session_is_read_in_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    text = "[run]\nnotes = '" + "x" * (file.MAX_BYTES - 20)
+    path.write_text(f"{text}'\n")
+    assert len(file.load(path).run.notes) == file.MAX_BYTES - 20
+
+
+@pytest.mark.parametrize("reason", ["Permission denied", "Input/output error"])
+def test_a_file_that_may_not_be_read_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("")
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(13, reason)
+
+    monkeypatch.setattr(Path, "open", fails)
+    assert refusal(path) == f"{path} cannot be read: {reason}"
+
+
+def test_a_session_that_another_program_writes_is_read_from_its_pipe(tmp_path: Path) -> None:
+    """As ``unsloth-tui check <(make-session)`` gives it."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_text, args=("[training]\nmax_steps = 7\n",))
+    writer.start()
+    assert file.load(path).training.max_steps == 7
+    writer.join()
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_line_ends_and_marks_of_every_system_are_read(tmp_path: Path, end: str, mark: str) -> None:
+    path = tmp_path / "s.toml"
+    text = f'{mark}[run]{end}notes = """{end}two{end}lines"""{end}'
+    path.write_bytes(text.encode())
+    assert file.load(path).run.notes == "two\nlines"
 
 
 def test_a_device_that_never_ends_is_not_read_for_ever() -> None:
@@ -261,7 +413,41 @@ def test_no_damage_to_a_session_file_raises_anything_but_a_session_error(
         assert file.parse(file.dumps(session)) == session
 
 
-@given(st.sampled_from([spec.key for spec in fields_of(Session)]), st.sampled_from(NASTY) | st.text(max_size=20))
+def lines_of(table: dict[str, Any]) -> list[str]:
+    return file.dumps(file.from_table(table), defaults=True).splitlines(keepends=True)
+
+
+@settings(max_examples=150)
+@given(few_changes(), st.data())
+def test_no_line_lost_doubled_moved_or_changed_raises_anything_but_a_session_error(table: Any, data: st.DataObject) -> None:
+    lines = lines_of(table)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at, other = (data.draw(st.integers(0, len(lines) - 1)) for _ in range(2))
+        match data.draw(st.sampled_from(["delete", "double", "swap", "value", "flip"])):
+            case "delete":
+                del lines[at]
+            case "double":
+                lines.insert(other, lines[at])
+            case "swap":
+                lines[at], lines[other] = lines[other], lines[at]
+            case "value":
+                wrong = data.draw(
+                    st.sampled_from(["true", "-1", "0.5", "nan", "inf", "''", "[]", "{}", "[{}]", "1979-05-27"])
+                )
+                lines[at] = f"{lines[at].partition(' = ')[0].strip()} = {wrong}\n"
+            case "flip":
+                position = data.draw(st.integers(0, max(0, len(lines[at]) - 1)))
+                lines[at] = lines[at][:position] + data.draw(st.characters()) + lines[at][position + 1 :]
+    try:
+        session = file.parse("".join(lines))
+    except SessionError as error:
+        assert error.problems and all(problem.text and problem.blocking for problem in error.problems)
+    else:
+        check(session)
+        assert file.parse(file.dumps(session)) == session
+
+
+@given(st.sampled_from([*SPECS]), st.sampled_from(NASTY) | st.text(max_size=20))
 def test_no_text_for_a_value_raises_anything_but_a_session_error(tmp_path: Path, key: str, value: str) -> None:
     section, _, name = key.partition(".")
     path = tmp_path / "s.toml"
@@ -292,6 +478,17 @@ def test_relative_paths_are_taken_from_the_folder_of_the_file(tmp_path: Path, mo
     assert session.model.name == str(folder / "models" / "mine")
     assert session.data.source == str(folder / "train.jsonl")
     assert session.evaluation.source == str(folder / "held.jsonl")
+
+
+def test_code_and_adapters_are_found_beside_the_session_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine works in the folder of its run: a path that is not made whole would lead nowhere."""
+    (tmp_path / "runs" / "old" / "adapter").mkdir(parents=True)
+    (tmp_path / "loss.py").write_text("def f(*_): ...")
+    (tmp_path / "s.toml").write_text('[lora]\ncontinue_from = "runs/old"\n[training]\ncustom_loss = "loss.py:f"\n')
+    monkeypatch.chdir("/")
+    session = file.load(tmp_path / "s.toml")
+    assert session.lora.continue_from == str(tmp_path / "runs" / "old")
+    assert session.training.custom_loss == f"{tmp_path / 'loss.py'}:f"
 
 
 def test_a_name_on_the_hub_stays_one_and_a_home_folder_is_found(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from pathlib import Path
 
 import httpx
@@ -18,7 +17,7 @@ from huggingface_hub.errors import (
     SafetensorsParsingError,
 )
 
-from tui.catalog.local import ModelCard, ModelError, card_from_config, is_quantisation_detail, read_json
+from tui.catalog.local import ModelCard, ModelError, Tensor, card_from_config, read_json
 
 WAIT_S = 10.0
 """After so long without an answer the hub counts as out of reach."""
@@ -41,7 +40,7 @@ def read_hub_model(name: str, revision: str | None = None) -> ModelCard:
         return card_from_config(
             name,
             config,
-            parameters=_parameters(name, revision),
+            tensors=_tensors(name, revision),
             size_bytes=sum(size or 0 for file, size in files.items() if file.endswith(".safetensors")) or None,
             has_chat_template=has_template,
         )
@@ -65,11 +64,10 @@ def _download(name: str, file: str, revision: str | None) -> Path:
     return Path(hf_hub_download(name, file, revision=revision, etag_timeout=WAIT_S))
 
 
-def _parameters(name: str, revision: str | None) -> int | None:
+def _tensors(name: str, revision: str | None) -> list[Tensor]:
     try:
         metadata = get_safetensors_metadata(name, revision=revision)
     except (NotASafetensorsRepoError, SafetensorsParsingError):
-        return None
+        return []
     tensors = (item for file in metadata.files_metadata.values() for item in file.tensors.items())
-    counted = [tensor for key, tensor in tensors if not is_quantisation_detail(key)]
-    return sum(prod(tensor.shape) * (2 if tensor.dtype == "U8" else 1) for tensor in counted) or None
+    return [Tensor(key, tensor.dtype, tuple(tensor.shape)) for key, tensor in tensors]

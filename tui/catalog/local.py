@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,15 @@ MAX_HEADER_BYTES = 100 << 20
 
 class ModelError(Exception):
     """A model that cannot be used, in one sentence that names its folder."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of a safetensors file."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,8 @@ class ModelCard:
     has_chat_template: bool
     adapter_of: str = ""
     """The base model, when this is an adapter."""
+    linears: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    """Outputs and inputs of the weight matrices, by the last part of their name (``q_proj``); empty where packed."""
 
 
 def is_path(name: str) -> bool:
@@ -60,10 +72,11 @@ def _read_folder(name: str, folder: Path) -> ModelCard:
     weights = sorted(folder.glob("*.safetensors"))
     if not weights and not list(folder.glob("pytorch_model*.bin")):
         raise ModelError(f"{name} is no model: it has no weights (*.safetensors)")
+    tensors = [tensor for path in weights for tensor in read_tensors(path)]
     return card_from_config(
         name,
         config,
-        parameters=sum(parameters_in(path) for path in weights) or None,
+        tensors=tensors,
         size_bytes=sum(path.stat().st_size for path in weights) or None,
         has_chat_template=_has_template(folder),
     )
@@ -77,7 +90,7 @@ def _is_folder(name: str) -> bool:
 
 
 def card_from_config(
-    name: str, config: dict[str, Any], *, parameters: int | None, size_bytes: int | None, has_chat_template: bool
+    name: str, config: dict[str, Any], *, tensors: Sequence[Tensor], size_bytes: int | None, has_chat_template: bool
 ) -> ModelCard:
     """A card from the contents of ``config.json``; a multimodal model keeps its numbers under ``text_config``."""
     inner = config.get("text_config")
@@ -90,9 +103,10 @@ def card_from_config(
         hidden_size=_whole(text.get("hidden_size")),
         vocabulary=_whole(text.get("vocab_size")),
         context_length=_whole(text.get("max_position_embeddings")),
-        parameters=parameters,
+        parameters=parameters_of(tensors) or None,
         size_bytes=size_bytes,
         has_chat_template=has_chat_template,
+        linears=linears_of(tensors),
     )
 
 
@@ -107,11 +121,10 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def parameters_in(path: Path) -> int:
-    """How many numbers a safetensors file holds, from its header. Raises ModelError when it is damaged.
+def read_tensors(path: Path) -> list[Tensor]:
+    """What a safetensors file holds, from its header alone. Raises ModelError when it is damaged.
 
     The format: eight bytes of header length, little-endian, then a JSON object from tensor name to dtype and shape.
-    4-bit tensors hold two numbers a byte.
     """
     try:
         with path.open("rb") as stream:
@@ -119,13 +132,29 @@ def parameters_in(path: Path) -> int:
             if length > MAX_HEADER_BYTES:
                 raise ValueError("its header is too long")
             header = json.loads(stream.read(length))
-        return sum(
-            prod(tensor["shape"]) * (2 if tensor["dtype"] == "U8" else 1)
-            for key, tensor in header.items()
-            if key != "__metadata__" and not is_quantisation_detail(key)
-        )
+        tensors = [(key, tensor) for key, tensor in header.items() if key != "__metadata__"]
+        return [Tensor(key, str(tensor["dtype"]), tuple(map(int, tensor["shape"]))) for key, tensor in tensors]
     except (OSError, ValueError, struct.error, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: {error}") from None
+
+
+def parameters_of(tensors: Iterable[Tensor]) -> int:
+    """How many numbers tensors hold; 4-bit ones hold two a byte."""
+    counted = (tensor for tensor in tensors if not is_quantisation_detail(tensor.name))
+    return sum(prod(tensor.shape) * (2 if tensor.dtype == "U8" else 1) for tensor in counted)
+
+
+def linears_of(tensors: Iterable[Tensor]) -> dict[str, tuple[tuple[int, int], ...]]:
+    """The weight matrices by the last part of their name; nothing where some are packed and have lost their shape."""
+    tensors = list(tensors)
+    if any((tensor.name.endswith(".weight") and tensor.dtype == "U8") or "qweight" in tensor.name for tensor in tensors):
+        return {}
+    found: dict[str, list[tuple[int, int]]] = {}
+    for tensor in tensors:
+        if tensor.name.endswith(".weight") and len(tensor.shape) == 2 and tensor.name.count("."):
+            outputs, inputs = tensor.shape
+            found.setdefault(tensor.name.split(".")[-2], []).append((outputs, inputs))
+    return {name: tuple(shapes) for name, shapes in found.items()}
 
 
 def is_quantisation_detail(key: str) -> bool:
@@ -145,7 +174,7 @@ def _adapter(name: str, folder: Path) -> ModelCard:
         hidden_size=None,
         vocabulary=None,
         context_length=None,
-        parameters=parameters_in(weights),
+        parameters=parameters_of(read_tensors(weights)),
         size_bytes=weights.stat().st_size,
         has_chat_template=_has_template(folder),
         adapter_of=base,

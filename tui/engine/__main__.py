@@ -33,6 +33,7 @@ def _set_environment() -> None:
     os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
     os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(cache / "compiled"))
     os.environ.setdefault("UNSLOTH_DECODE_CUDA_GRAPHS", "1")  # five times the tokens a second in chat, the same tokens
+    os.environ.setdefault("UNSLOTH_AUTO_INSTALL", "0")  # an export must not call apt-get in somebody's name
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else every fork of a tokenising process warns
     scratch = cache / "scratch"  # Unsloth leaves tokenizers behind in the working directory
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)

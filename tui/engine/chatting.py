@@ -30,7 +30,9 @@ def answer(loaded: Loaded, chat: Chat, emit: Emit, cancelled: Callable[[], bool]
     FastLanguageModel.for_inference(loaded.model)
     for voice in chat.voices:
         if voice == "base" and loaded.tuned and not loaded.has_adapter:
-            text = "there is no base model to hear: this model has no adapter that could be switched off"
+            text = (
+                "there is no base model to hear: this model has no adapter that could be switched off and leave it unchanged"
+            )
             emit(Replied(id=chat.id, voice=voice, done=True, error=text))
         else:
             _answer_as(voice, loaded, chat, emit, cancelled)
@@ -44,7 +46,9 @@ def answer_all(
     Prompts of one length are answered together: without padding an answer does not depend on its neighbours.
     """
     FastLanguageModel.for_inference(loaded.model)
-    encoded = [_encode(loaded, prompt) for prompt in prompts]
+    encode = _encode if getattr(loaded.tokenizer, "chat_template", None) else _plain
+    encoded = [encode(loaded, prompt) for prompt in prompts]
+    stopping = StoppingCriteriaList([_Cancelled(cancelled)])
     order = sorted(range(len(encoded)), key=lambda at: encoded[at].shape[1])
     for length, group in groupby(order, key=lambda at: encoded[at].shape[1]):
         members = list(group)
@@ -53,7 +57,9 @@ def answer_all(
                 return
             batch = members[start : start + BATCH]
             ids = torch.cat([encoded[at] for at in batch]).to(loaded.model.device)
-            made = _generate(loaded, voice, ids, max_new_tokens=max_new_tokens, do_sample=False)
+            made = _generate(loaded, voice, ids, max_new_tokens=max_new_tokens, do_sample=False, stopping_criteria=stopping)
+            if cancelled():  # these were cut short
+                return
             yield {
                 at: loaded.tokenizer.decode(row[length:], skip_special_tokens=True)
                 for at, row in zip(batch, made, strict=True)
@@ -84,6 +90,12 @@ def _encode(loaded: Loaded, messages: list[Turn]) -> torch.Tensor:
     return loaded.tokenizer.apply_chat_template(  # type: ignore[no-any-return]
         messages, add_generation_prompt=True, tokenize=True, return_tensors="pt", return_dict=True
     )["input_ids"]
+
+
+def _plain(loaded: Loaded, messages: list[Turn]) -> torch.Tensor:
+    """Token ids of shape (1, length) of a text to be gone on with, for a model without turns."""
+    text = "\n".join(turn["content"] for turn in messages)
+    return loaded.tokenizer(text, return_tensors="pt")["input_ids"]  # type: ignore[no-any-return]
 
 
 def _generate(loaded: Loaded, voice: Voice, ids: torch.Tensor, **chosen: Any) -> torch.Tensor:

@@ -1,7 +1,8 @@
-"""Turns the examples of a file into the texts that the model is trained on."""
+"""Turns the examples of a file into the texts that the model is trained on and measured on."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from datasets import Dataset
 
 from tui.data.mapping import Example, iterate_examples, shape_of
 from tui.data.sources import DataError
+from tui.session.schema import Session
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,45 @@ def render(example: Example, tokenizer: Any) -> str:
     return str(tokenizer.apply_chat_template(example.messages, tokenize=False))
 
 
-def iterate_prompts(source: str, wanted: str) -> Iterator[Example]:
-    """The examples of a file that ask something and know the answer. Raises DataError."""
-    return (example for example in iterate_examples(source, shape_of(source, wanted)) if example.prompt and example.answer)
+@dataclass(frozen=True)
+class Split:
+    """What is trained on, and what is not."""
+
+    train: Texts
+    held_out: Texts | None
+    held_out_rows: frozenset[int] = frozenset()
+    """Which examples of the training data are held out, counted from 0; none when there is a file of its own for that."""
+
+
+def read_split(session: Session, tokenizer: Any) -> Split:
+    """The texts of a session: all of its data, with a file or a share of them held out. Raises DataError."""
+    texts = read_texts(session.data.source, session.data.format, tokenizer)
+    if session.evaluation.source:
+        return Split(texts, read_texts(session.evaluation.source, session.data.format, tokenizer))
+    if not session.evaluation.fraction:
+        return Split(texts, None)
+    count = len(texts.rows)
+    held_out = held_out_rows(count, session)
+    kept = [at for at in range(count) if at not in held_out]
+    return Split(
+        Texts(texts.rows.select(kept), texts.conversations),
+        Texts(texts.rows.select(sorted(held_out)), texts.conversations),
+        held_out,
+    )
+
+
+def held_out_rows(count: int, session: Session) -> frozenset[int]:
+    """Which of so many examples are held out: the same for the same seed, at least one, and never all. Raises DataError."""
+    if count < 2:
+        raise DataError(f"{session.data.source} has one example, which cannot be trained on and held out")
+    wanted = round(count * (session.evaluation.fraction or 0))
+    seed = session.training.seed if session.training.data_seed is None else session.training.data_seed
+    return frozenset(random.Random(seed).sample(range(count), min(max(1, wanted), count - 1)))
+
+
+def iterate_prompts(session: Session, split: Split) -> Iterator[Example]:
+    """The held-out examples that ask something and know the answer. Raises DataError."""
+    source = session.evaluation.source or session.data.source
+    for at, example in enumerate(iterate_examples(source, shape_of(source, session.data.format))):
+        if example.prompt and example.answer and (session.evaluation.source or at in split.held_out_rows):
+            yield example

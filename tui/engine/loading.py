@@ -10,17 +10,19 @@ from typing import Any
 
 import psutil
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 from unsloth import FastLanguageModel
 from unsloth.chat_templates import get_chat_template
 from unsloth.tokenizer_utils import load_correct_tokenizer
 
 from tui.catalog.local import ModelError, is_path, read_model
+from tui.engine.arguments import adapter_arguments, loading_arguments
 from tui.run.events import MemoryMeasured
-from tui.session.fields import arguments
+from tui.run.folder import RunFolder
 from tui.session.schema import Session
 
-CHECKPOINTING = {"unsloth": "unsloth", "true": True, "false": False}
+REWRITING = ("pissa", "olora", "loftq")
+"""Adapter starts that take their part out of the weights: without the adapter, what is left is not the base model."""
 
 
 @dataclass
@@ -32,11 +34,16 @@ class Loaded:
     tokenizer: Any
     tuned: bool = True
     """Whether it is the result of a training rather than a model as it came."""
+    base_gone: bool = False
+    """Whether the adapter has been merged into the weights in memory."""
 
     @property
     def has_adapter(self) -> bool:
         """Whether the base model can still be heard, by switching the adapter off."""
-        return hasattr(self.model, "disable_adapter")
+        adapter = getattr(self.model, "peft_config", {}).get("default")
+        if adapter is None or self.base_gone:
+            return False
+        return adapter.init_lora_weights not in REWRITING and adapter.bias == "none"
 
     @property
     def device(self) -> str:
@@ -50,11 +57,25 @@ def load_model(session: Session, name: str = "") -> Loaded:
     if is_path(name):
         read_model(name)  # says in one sentence what is missing, where the libraries would guess a hub name
         name = str(Path(name).expanduser())
-    chosen = arguments(session, "FastLanguageModel.from_pretrained") | {"model_name": name}
+    chosen = loading_arguments(session) | {"model_name": name}
     chosen["dtype"] = None if session.model.dtype == "auto" else getattr(torch, session.model.dtype)
+    if "rope_scaling" in chosen:
+        chosen["rope_scaling"] = _whole_rope(chosen["rope_scaling"], name, session)
     model, tokenizer = FastLanguageModel.from_pretrained(**chosen)
     model.generation_config.max_length = None  # answers have a length of their own, and both together warn each time
     return Loaded(name, model, _with_template(tokenizer, session))
+
+
+def earlier_adapter(session: Session) -> str:
+    """The folder of the adapter that the session continues from; empty without one. Raises ModelError."""
+    if not session.lora.continue_from:
+        return ""
+    place = Path(session.lora.continue_from).expanduser()
+    run = RunFolder(place)
+    found = run.adapter if run.session.is_file() else place
+    if not (found / "adapter_config.json").is_file():
+        raise ModelError(f"lora.continue_from: {found} holds no adapter to train on")
+    return str(found)
 
 
 def load_tokenizer(session: Session) -> Any:
@@ -71,15 +92,10 @@ def load_tokenizer(session: Session) -> Any:
 
 
 def add_adapter(loaded: Loaded, session: Session) -> None:
-    """Put a fresh LoRA adapter on the model, unless all of it is to be trained."""
-    if session.model.full_finetuning:
+    """Put a fresh LoRA adapter on the model, unless it came with one or all of it is to be trained."""
+    if session.model.full_finetuning or session.lora.continue_from:
         return
-    chosen = arguments(session, "FastLanguageModel.get_peft_model")
-    chosen["target_modules"] = list(session.lora.target_modules)
-    chosen["use_gradient_checkpointing"] = CHECKPOINTING[session.lora.use_gradient_checkpointing]
-    loaded.model = FastLanguageModel.get_peft_model(
-        loaded.model, max_seq_length=session.model.max_seq_length, loftq_config=None, **chosen
-    )
+    loaded.model = FastLanguageModel.get_peft_model(loaded.model, **adapter_arguments(session))
 
 
 def measure_memory(moment: Any) -> MemoryMeasured:
@@ -105,6 +121,13 @@ def peak_resident_bytes() -> int:
     except OSError:
         return now
     return max([now, *(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))])
+
+
+def _whole_rope(wanted: dict[str, Any], name: str, session: Session) -> dict[str, Any]:
+    """The position scaling with the model's own base frequency, which Unsloth adds on a GPU and transformers does not."""
+    told = {"revision": session.model.revision, "trust_remote_code": session.model.trust_remote_code}
+    own = getattr(AutoConfig.from_pretrained(name, **told), "rope_parameters", None) or {}
+    return {"rope_theta": own["rope_theta"]} | wanted if "rope_theta" in own else wanted
 
 
 def _with_template(tokenizer: Any, session: Session) -> Any:

@@ -22,7 +22,8 @@ PACKAGES = (
 
 def write_provenance(path: Path, session: Session) -> None:
     """Write down what this run is made with. Raises OSError."""
-    sources = [source for source in (session.data.source, session.evaluation.source) if source]
+    own_loss = (session.training.custom_loss or "").rpartition(":")[0]
+    sources = [source for source in (session.data.source, session.evaluation.source, own_loss) if source]
     told: dict[str, Any] = {
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},

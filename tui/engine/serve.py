@@ -13,6 +13,7 @@ import psutil
 
 from tui.engine.control import Control
 from tui.engine.emit import Emit, emitter
+from tui.engine.notify import notify_of
 from tui.engine.work import work
 from tui.machine.gpu import read_gpus
 from tui.machine.host import read_host
@@ -60,7 +61,7 @@ def _listen(
     while worker.is_alive():
         asked.extend(command for line in tail.read() if (command := commands.from_line(line)) is not None)
         while asked:
-            _obey(asked.popleft(), control, emit)
+            _obey(asked.popleft(), folder, control, emit)
         now = time.monotonic()
         if now >= next_beat:
             beat(folder.lock)
@@ -83,12 +84,14 @@ def _lives(pid: int) -> bool:
         return False
 
 
-def _obey(command: commands.Command, control: Control, emit: Emit) -> None:
+def _obey(command: commands.Command, folder: RunFolder, control: Control, emit: Emit) -> None:
     match command:
         case commands.Stop():
             control.stop = command
             if control.leave("preparing"):  # nothing is learned yet: there is nothing to save or to wait for
-                emit(events.Finished(outcome="discarded" if command.discard else "stopped"))
+                outcome: events.Outcome = "discarded" if command.discard else "stopped"
+                emit(events.Finished(outcome=outcome))
+                notify_of(folder, outcome, emit)
                 os._exit(0)
         case commands.Chat() if control.stage in ("preparing", "training"):
             text = "the model is still training; it can be talked to when that is done"

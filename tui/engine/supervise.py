@@ -7,10 +7,11 @@ import os
 import signal
 import sys
 
+from tui.engine.emit import emitter
+from tui.engine.notify import notify_of
 from tui.machine.host import oom_kills
 from tui.run import events
 from tui.run.folder import RunFolder
-from tui.run.lines import append_line
 from tui.run.lock import is_held
 from tui.run.process import last_words
 from tui.run.state import fold_all
@@ -32,7 +33,9 @@ def fork_worker(folder: RunFolder) -> None:
     code = os.waitstatus_to_exitcode(status)
     # another engine may hold the folder: then this one was refused, and the run it says that of goes on
     if code != 0 and not is_held(folder.lock) and not fold_all(read_events(folder)).ended:
-        append_line(folder.events, events.to_line(explain_death(folder, code, oom_kills() > kills_before)))
+        emit, failure = emitter(folder), explain_death(folder, code, oom_kills() > kills_before)
+        emit(failure)
+        notify_of(folder, f"crashed: {failure.text}", emit)
     sys.exit(max(0, code) or int(code != 0))
 
 

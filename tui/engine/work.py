@@ -12,6 +12,8 @@ from tui.data.sources import DataError
 from tui.engine import failures
 from tui.engine.control import Control
 from tui.engine.emit import Emit
+from tui.engine.environment import set_environment
+from tui.engine.notify import notify_of
 from tui.engine.provenance import write_provenance
 from tui.run import events
 from tui.run.commands import Chat, Preview
@@ -20,6 +22,7 @@ from tui.session import file
 from tui.session.schema import Session
 
 if TYPE_CHECKING:
+    from tui.engine.dataset import Split
     from tui.engine.loading import Loaded
 
 IMPORTING = "importing Unsloth and PyTorch, which takes 10 to 30 seconds"
@@ -33,55 +36,56 @@ def work(folder: RunFolder, control: Control, emit: Emit) -> int:
     if folder.session.exists():
         try:
             session = file.load(folder.session)
-            loaded = _run(folder, session, control, emit)
+            loaded, outcome = _run(folder, session, control, emit)
+            notify_of(folder, outcome, emit)
             keep_s = session.chat.keep_loaded_minutes * 60
         except BaseException as error:
-            emit(failures.explain(error))
+            failure = failures.explain(error)
+            emit(failure)
+            notify_of(folder, f"failed: {failure.text}", emit)
             return 1
     _answer_jobs(loaded, keep_s, control, emit)
     return 0
 
 
-def _run(folder: RunFolder, session: Session, control: Control, emit: Emit) -> Loaded:
+def _run(folder: RunFolder, session: Session, control: Control, emit: Emit) -> tuple[Loaded, events.Outcome]:
     """One run from the import of Unsloth to the saved result."""
     write_provenance(folder.provenance, session)
+    set_environment(folder, session)
     emit(events.PhaseChanged(phase="importing", text=IMPORTING))
     from tui.engine import loading, training
-    from tui.engine.dataset import read_texts
+    from tui.engine.dataset import read_split
 
     emit(events.PhaseChanged(phase="loading", text=f"loading {session.model.name}"))
-    loaded = loading.load_model(session)
+    loaded = loading.load_model(session, loading.earlier_adapter(session))
     loading.add_adapter(loaded, session)
     emit(loading.measure_memory("loaded"))
 
     emit(events.PhaseChanged(phase="reading", text=f"reading {session.data.source}"))
-    train = read_texts(session.data.source, session.data.format, loaded.tokenizer)
-    held_out = None
-    if session.evaluation.source:
-        held_out = read_texts(session.evaluation.source, session.data.format, loaded.tokenizer)
+    split = read_split(session, loaded.tokenizer)
 
-    emit(events.PhaseChanged(phase="tokenising", text=f"tokenising {len(train.rows)} examples"))
-    trainer = training.make_trainer(folder, session, loaded, train, held_out)
+    emit(events.PhaseChanged(phase="tokenising", text=f"tokenising {len(split.train.rows)} examples"))
+    trainer = training.make_trainer(folder, session, loaded, split.train, split.held_out)
     emit(_plan(trainer, loaded))
 
     control.enter("training")
     emit(events.PhaseChanged(phase="training"))
-    training.train(trainer, control, emit)
+    training.train(trainer, session, loaded, control, emit)
     emit(loading.measure_memory("trained"))
 
-    discard = bool(control.stop and control.stop.discard)
-    whole = trainer.state.global_step >= trainer.state.max_steps
+    outcome = training.outcome_of(trainer, control)
+    discard = outcome == "discarded"
     if not discard:
         _save(folder, loaded, emit)
     if not control.stop:
-        _compare(session, loaded, control, emit)
-    outcome: events.Outcome = "discarded" if discard else "completed" if whole else "stopped"
+        _compare(session, loaded, split, control, emit)
+        _export(folder, session, loaded, control, emit)
     keeps = session.chat.keep_loaded_minutes > 0 and not discard and not control.released.is_set()
     control.enter("idle")
     emit(events.Finished(outcome=outcome, result="" if discard else str(folder.adapter), loaded=keeps))
     if discard:
         control.released.set()
-    return loaded
+    return loaded, outcome
 
 
 def _plan(trainer: Any, loaded: Loaded) -> events.Planned:
@@ -111,15 +115,21 @@ def _save(folder: RunFolder, loaded: Loaded, emit: Emit) -> None:
     scratch.rename(folder.adapter)
 
 
-def _compare(session: Session, loaded: Loaded, control: Control, emit: Emit) -> None:
+def _export(folder: RunFolder, session: Session, loaded: Loaded, control: Control, emit: Emit) -> None:
+    from tui.engine.exporting import export_all
+
+    export_all(folder, session, loaded, emit, lambda: control.stop is not None)
+
+
+def _compare(session: Session, loaded: Loaded, split: Split, control: Control, emit: Emit) -> None:
     """Let base and tuned model answer the first held-out prompts."""
     from tui.engine.chatting import answer_all
     from tui.engine.dataset import iterate_prompts
 
     wanted = session.evaluation.compare_prompts
-    if not session.evaluation.source or not wanted or not loaded.has_adapter:
+    if split.held_out is None or not wanted or not loaded.has_adapter:
         return
-    asked = list(islice(iterate_prompts(session.evaluation.source, session.data.format), wanted))
+    asked = list(islice(iterate_prompts(session, split), wanted))
     answers: dict[events.Voice, dict[int, str]] = {"base": {}, "tuned": {}}
     prompts = [example.prompt for example in asked]
     limit = session.evaluation.compare_max_new_tokens

@@ -71,6 +71,15 @@ def read_gpus() -> tuple[GpuReading, ...]:
     return tuple(_read(index) for index in range(count))
 
 
+def computes_bfloat16(index: int = 0) -> bool | None:
+    """Whether a GPU has bfloat16 (compute capability 8.0 and up); None where the driver does not tell."""
+    if _driver():
+        return None
+    handle = _or_none(lambda: pynvml.nvmlDeviceGetHandleByIndex(index))
+    capability = None if handle is None else _or_none(lambda: pynvml.nvmlDeviceGetCudaComputeCapability(handle))
+    return None if capability is None else capability[0] >= 8
+
+
 def _read(index: int) -> GpuReading:
     handle = _or_none(lambda: pynvml.nvmlDeviceGetHandleByIndex(index))
     if handle is None:

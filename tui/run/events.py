@@ -12,9 +12,10 @@ from tui.machine.gpu import GpuReading
 from tui.machine.host import HostReading
 
 Phase = Literal[
-    "starting", "importing", "loading", "reading", "tokenising", "training", "evaluating", "comparing", "saving", "ready"
-]
-Outcome = Literal["completed", "stopped", "discarded"]
+    "starting", "importing", "loading", "reading", "tokenising", "training", "evaluating", "sampling", "comparing", "saving",
+    "exporting", "ready",
+]  # fmt: skip
+Outcome = Literal["completed", "early-stopped", "stopped", "discarded"]
 Voice = Literal["tuned", "base"]
 
 
@@ -53,7 +54,7 @@ class Planned(Happened):
 
 @dataclass(frozen=True, kw_only=True)
 class StepDone(Happened):
-    """One update of the weights."""
+    """An update of the weights, or several of which this is the last; rates and losses are means over these."""
 
     kind: Literal["step"] = "step"
     step: int
@@ -65,6 +66,7 @@ class StepDone(Happened):
     """Tokens seen since the start, without padding."""
     tokens_per_s: float = 0.0
     seconds: float
+    """Of one update, without the time that evaluations, samples and checkpoints took."""
     peak_memory_bytes: int = 0
 
 
@@ -78,6 +80,17 @@ class Evaluated(Happened):
     perplexity: float
     best: bool
     """Whether this is the lowest so far."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampled(Happened):
+    """What the model answered to one of the sample prompts while it trained."""
+
+    kind: Literal["sample"] = "sample"
+    step: int
+    """Updates done by then; 0 is the model as it came."""
+    prompt: str
+    answer: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,8 +207,8 @@ class EngineSeen(Happened):
 
 
 Event = (
-    PhaseChanged | Planned | StepDone | Evaluated | Compared | Checkpointed | MemoryMeasured | MachineSampled
-    | Replied | Previewed | Warned | Failed | Finished | EngineSeen
+    PhaseChanged | Planned | StepDone | Evaluated | Sampled | Compared | Checkpointed | MemoryMeasured
+    | MachineSampled | Replied | Previewed | Warned | Failed | Finished | EngineSeen
 )  # fmt: skip
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(

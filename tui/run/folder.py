@@ -85,13 +85,6 @@ def create_workbench() -> RunFolder:
     return RunFolder(_new_folder(benches, f"{datetime.now():%Y-%m-%d-%H%M%S}-{os.getpid()}"))
 
 
-def keep_draft(session: Session) -> Path:
-    """Keep a session that was never saved, where the next start of the program can find it. Raises OSError."""
-    path = _private(home()) / "last.toml"
-    file.save(session, path)
-    return path
-
-
 def list_runs() -> list[RunFolder]:
     """Every run of this user, the newest first."""
     runs = home() / "runs"

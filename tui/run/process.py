@@ -12,6 +12,7 @@ from tui.run import commands
 from tui.run.folder import RunFolder
 from tui.run.lines import append_line
 from tui.run.lock import holder_of, is_running
+from tui.session import file
 
 
 def start_engine(folder: RunFolder, *, owner: int | None = None) -> subprocess.Popen[bytes]:
@@ -32,9 +33,23 @@ def start_engine(folder: RunFolder, *, owner: int | None = None) -> subprocess.P
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=folder.path,
+            env=os.environ | device_environment(folder),
         )
     finally:
         os.close(log)
+
+
+def device_environment(folder: RunFolder) -> dict[str, str]:
+    """The variables that show an engine the devices its session names; none for a workbench, which has no session."""
+    try:
+        device = file.load(folder.session).model.device if folder.session.exists() else "auto"
+    except file.SessionError:  # the engine says what is wrong with it
+        return {}
+    if device == "auto":
+        return {}
+    if device == "cpu":
+        return {"UNSLOTH_FORCE_CPU": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": device}  # CUDA counts by speed unless told
 
 
 def send(folder: RunFolder, command: commands.Command) -> None:

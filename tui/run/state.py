@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Generic, Literal, TypeVar, overload
 
 from tui.run import events as ev
@@ -73,6 +74,7 @@ class RunState:
     plan: ev.Planned | None = None
     steps: Series[ev.StepDone] = field(default_factory=Series)
     evaluations: Series[ev.Evaluated] = field(default_factory=Series)
+    samples: Series[ev.Sampled] = field(default_factory=Series)
     compared: tuple[ev.Compared, ...] = ()
     checkpoints: tuple[ev.Checkpointed, ...] = ()
     memory_loaded: ev.MemoryMeasured | None = None
@@ -118,7 +120,7 @@ class RunState:
         recent = self.steps[-RATE_WINDOW:]
         if len(recent) < 2:
             return recent[0].tokens_per_s if recent else None
-        seconds = sum(step.seconds for step in recent[1:])
+        seconds = sum((step.step - before.step) * step.seconds for before, step in pairwise(recent))
         return (recent[-1].tokens - recent[0].tokens) / seconds if seconds else None
 
     @property
@@ -147,6 +149,8 @@ def fold(state: RunState, event: ev.Event) -> RunState:
             return replace(state, steps=kept.plus(event), status="training", phase="training", phase_text="")
         case ev.Evaluated():
             return replace(state, evaluations=state.evaluations.plus(event))
+        case ev.Sampled():
+            return replace(state, samples=state.samples.plus(event))
         case ev.Compared():
             return replace(state, compared=(*state.compared, event))
         case ev.Checkpointed():
@@ -163,7 +167,7 @@ def fold(state: RunState, event: ev.Event) -> RunState:
             status: Status = "crashed" if event.code == "killed" else "failed"
             return replace(state, status=status, failure=event, chat_ready=False, ended_at=event.time)
         case ev.Finished():
-            status = "finished" if event.outcome == "completed" else "stopped"
+            status = "finished" if event.outcome in ("completed", "early-stopped") else "stopped"
             return replace(
                 state,
                 status=status,

@@ -11,7 +11,7 @@ from tui.run import commands, events
 from tui.run.folder import RunFolder, create_workbench
 from tui.run.process import send, start_engine
 from tui.run.watcher import follow, read_state
-from tui.session.schema import ChatSection
+from tui.session.sections.chat import ChatSection
 
 
 def open_workbench() -> RunFolder:

@@ -103,13 +103,13 @@ class DataScreen(PlaceScreen):
             path = str(Path(source).expanduser().absolute())
             if path == self.session.data.source:
                 self.read(self.session)
-            self.post_message(SessionEdited("data.source", path))
+            self.post_message(SessionEdited({"data.source": path}))
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
-        self.post_message(SessionEdited("data.format", event.value))
+        self.post_message(SessionEdited({"data.format": event.value}))
 
     def action_sample(self) -> None:
-        self.post_message(SessionEdited("data.source", str(resource("sample_data") / "shell" / "train.jsonl")))
+        self.post_message(SessionEdited({"data.source": str(resource("sample_data") / "shell" / "train.jsonl")}))
 
     def action_render(self) -> None:
         if not self.session.model.name:

@@ -13,10 +13,9 @@ from tui.run.folder import RunFolder
 
 @dataclass
 class SessionEdited(Message):
-    """A value of the session was changed by hand."""
+    """Values of the session were changed by hand, by key."""
 
-    key: str
-    value: Any
+    changes: dict[str, Any]
 
 
 @dataclass

@@ -102,7 +102,7 @@ class ModelScreen(PlaceScreen):
         """Make it the session's model, and find out what it is."""
         if name == self.session.model.name:
             self.look_at(name)
-        self.post_message(SessionEdited("model.name", name))
+        self.post_message(SessionEdited({"model.name": name}))
 
     def look_at(self, name: str) -> None:
         """Read about a model in the background."""

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
-from textual.containers import Horizontal, VerticalScroll
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.getters import query_one
 from textual.reactive import var
+from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Label, Static
+from textual.widgets import Input, Label, Static
 
-from tui import words
+from tui.run.preflight import Findings, investigate, relevant
 from tui.screens.base import PlaceScreen
 from tui.screens.messages import FieldsRefused, SessionEdited
-from tui.session.checks import Problem, check
+from tui.screens.tune_text import help_lines, outlook_lines, problem_lines
+from tui.session.outlook import outlook
+from tui.session.problem import Problem
 from tui.session.schema import Session
+from tui.widgets.field_row import FieldRow
 from tui.widgets.foreign import foreign
-from tui.widgets.form import FieldRow, Form, describe
+from tui.widgets.form import Form
+
+PAUSE_S = 0.4
+"""So long after the last change the files are looked at again."""
 
 
 class TuneScreen(PlaceScreen):
@@ -24,33 +34,93 @@ class TuneScreen(PlaceScreen):
 
     PLACE = "tune"
     CSS_PATH = "tune.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f8", "mend", "Mend", id="tune.mend", tooltip="Apply the change that mends what is wrong here"),
+        Binding("f9", "app.choose_preset", "Presets", id="tune.presets", tooltip="Settings that go together"),
+        Binding("ctrl+r", "reset", "Default", id="tune.reset", tooltip="Put the default of this field back"),
+        Binding("slash", "search", "Search", key_display="/", id="tune.search", tooltip="Find a field by its name or help"),
+        Binding("ctrl+f", "search", "Search", show=False, id="tune.find", tooltip="Find a field", priority=True),
+        Binding("escape", "leave_search", "Whole form", show=False, id="tune.leave_search", tooltip="End the search"),
+    ]
 
     session: var[Session] = var(Session)
 
     form = query_one(Form)
     outcome = query_one("#outcome", Static)
     help_text = query_one("#help", Label)
+    search_line = query_one("#search", Input)
 
     def __init__(self) -> None:
         super().__init__()
         self.current: FieldRow | None = None
         self.refused: dict[str, str] = {}
+        self.findings = Findings()
+        self.seen: list[object] = []
+        """What the session named when it was last looked at."""
+        self.soon: Timer | None = None
 
     def compose_body(self) -> Iterable[Widget]:
         with Horizontal(id="columns"):
-            yield Form(self.session)
+            with Vertical(id="left"):
+                yield Input(
+                    placeholder="words of a name or its help; Escape shows the whole form", id="search", compact=True
+                )
+                yield Form(self.session)
             with VerticalScroll(id="outcome-box", can_focus=False):
                 yield Static("", id="outcome", markup=False)
         yield Label("", id="help", markup=False)
 
     def on_mount(self) -> None:
+        self.search_line.display = False
+        self.look_again()
         self.show_outcome()
-        self.form.query(FieldRow).first().query_one("Choice, Input").focus()
+        self.form.query(FieldRow).first().editor.focus()
 
     def watch_session(self) -> None:
         if self.is_mounted:
             self.form.session = self.session
             self.show_outcome()
+            if self.soon:
+                self.soon.stop()
+            self.soon = self.set_timer(PAUSE_S, self.look_again)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong with what is typed, with the session, and with what it names."""
+        return [*(Problem(key, text) for key, text in self.refused.items()), *self.findings.all_problems(self.session)]
+
+    # ---- looking
+
+    def look_again(self) -> None:
+        """Find out about model, data and machine, if the session names others than before."""
+        session, names = self.session, list(relevant(self.session))
+        if names != self.seen:
+            self.seen = names
+            self.look("findings", lambda outdated: investigate(session), self.show_findings)
+
+    def show_findings(self, findings: Findings) -> None:
+        self.findings = findings
+        self.show_outcome()
+
+    def show_outcome(self) -> None:
+        """What the values come to, and what is wrong with them."""
+        problems = self.problems
+        by_key: dict[str, list[Problem]] = {}
+        for problem in problems:
+            by_key.setdefault(problem.key, []).append(problem)
+        self.form.problems = by_key
+        told = [*outlook_lines(self.session, outlook(self.session, self.findings.facts)), "", *problem_lines(problems)]
+        self.outcome.update(foreign("\n".join(told)))
+        self.show_help()
+
+    def show_help(self) -> None:
+        """What the field with the focus is about, what is wrong with it, and what would mend that."""
+        row = self.current
+        if row and row.is_attached:
+            self.help_text.update(foreign("\n".join(help_lines(row.spec, row.complaint, row.problems))))
+            self.help_text.set_class(bool(row.complaint) or any(problem.blocking for problem in row.problems), "-wrong")
+
+    # ---- what is done
 
     def on_field_row_entered(self, event: FieldRow.Entered) -> None:
         self.current = event.row
@@ -60,54 +130,52 @@ class TuneScreen(PlaceScreen):
         self.refused = {key: text for key, text in self.refused.items() if key != event.key}
         if event.text:
             self.refused[event.key] = event.text
-        self.show_help()
         self.show_outcome()
         self.post_message(FieldsRefused(self.refused))
 
     def on_field_row_edited(self, event: FieldRow.Edited) -> None:
-        self.post_message(SessionEdited(event.key, event.value))
+        self.post_message(SessionEdited(event.changes))
 
-    def show_help(self) -> None:
-        """What the field with the focus is about, or why it does not take what was typed."""
-        row = self.current
-        if row:
-            wrong = f"✗ {row.complaint}\n" if row.complaint else ""
-            self.help_text.update(foreign(wrong + describe(row.spec)))
-            self.help_text.set_class(bool(row.complaint), "-wrong")
+    def action_reset(self) -> None:
+        if self.current:
+            self.current.reset()
 
-    def show_outcome(self) -> None:
-        """What the values come to, and what is wrong with them."""
-        problems = [*(Problem(key, text) for key, text in self.refused.items()), *check(self.session)]
-        self.outcome.update(foreign("\n".join([*outcome_lines(self.session), "", *problem_lines(problems)])))
+    def action_mend(self) -> None:
+        """Mend what is wrong with this field, or else the first thing that can be mended."""
+        mine = self.current.problems if self.current and self.current.is_attached else []
+        for problem in (*mine, *self.problems):
+            if problem.mend:
+                self.post_message(SessionEdited(dict(problem.mend)))
+                return
+        self.notify("Nothing here can be mended by itself" if self.problems else "Nothing is wrong")
 
+    # ---- searching
 
-def outcome_lines(session: Session) -> list[str]:
-    """What follows from a session, a line each."""
-    training = session.training
-    batch, accumulation = training.per_device_train_batch_size, training.gradient_accumulation_steps
-    length = (
-        f"{training.max_steps} updates"
-        if training.max_steps
-        else f"{training.num_train_epochs:g} epoch{'s' * (training.num_train_epochs != 1)}"
-    )
-    precision = "4-bit" if session.model.load_in_4bit else "16-bit"
-    method = "full fine-tuning" if session.model.full_finetuning else f"LoRA, rank {session.lora.r}"
-    scale = session.lora.lora_alpha / (session.lora.r**0.5 if session.lora.use_rslora else session.lora.r)
-    return [
-        "What it comes to",
-        f"  {method}, {precision}",
-        *([] if session.model.full_finetuning else [f"  adapter scale {scale:g}"]),
-        f"  {session.effective_batch} examples/update ({batch}×{accumulation})",
-        f"  {length}",
-        f"  ≤ {words.count(session.effective_batch * session.model.max_seq_length)} tokens/update",
-    ]
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The search is only left when it is on."""
+        if action == "leave_search":
+            return self.search_line.display if self.is_mounted else False
+        return True
 
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "down" and self.focused is self.search_line:
+            event.stop()
+            self.focus_next()
 
-def problem_lines(problems: list[Problem]) -> list[str]:
-    """Everything that is wrong, blocking things first."""
-    if not problems:
-        return ["Nothing is wrong with it.", "ctrl+t starts the run."]
-    ordered = sorted(problems, key=lambda problem: not problem.blocking)
-    return ["Before it can start" if ordered[0].blocking else "Worth a thought"] + [
-        f"{'✗' if problem.blocking else '!'} {problem}" for problem in ordered
-    ]
+    def action_search(self) -> None:
+        self.current = None
+        self.search_line.display = True
+        self.search_line.focus()
+        self.help_text.update("Type words of a name, a key or its help. Escape shows the whole form.")
+
+    async def action_leave_search(self) -> None:
+        self.search_line.value = ""
+        self.search_line.display = False
+        await self.form.search("")
+        self.form.query(FieldRow).first().editor.focus()
+
+    async def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input is self.search_line:
+            count = await self.form.search(event.value)
+            found = f"{count} field{'s' * (count != 1)} with these words. " if event.value.strip() else ""
+            self.help_text.update(f"{found}Down goes to them, Escape shows the whole form.")

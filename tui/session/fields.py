@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -20,14 +21,18 @@ def option(
     to: str = "",
     unit: str = "",
     main: bool = False,
+    group: str = "",
+    like: str = "",
     **constraints: Any,
 ) -> Any:
     """Declare one field: its default, its title, one sentence of help, and what it becomes.
 
     `to` names the library parameter the value is passed to (``SFTConfig.learning_rate``), `unit` what it counts,
-    `main` puts it among the few fields that are shown first. `constraints` are pydantic's (``ge``, ``le``, ``pattern`` ...).
+    `main` puts it among the few fields that are shown first. Of the switches of one `group` exactly one is on, and a
+    form shows them as one choice. `like` says in words what a `pattern` asks for. `constraints` are pydantic's (``ge``,
+    ``le``, ``pattern`` ...).
     """
-    extra: Any = {"to": to, "unit": unit, "main": main}
+    extra: Any = {"to": to, "unit": unit, "main": main, "group": group, "like": like}
     return Field(default, title=title, description=help, json_schema_extra=extra, **constraints)
 
 
@@ -44,17 +49,66 @@ class FieldSpec:
     main: bool
     default: Any
     kind: type
-    """bool, int, float, str or tuple."""
+    """bool, int, float, str, tuple or dict."""
     choices: tuple[str, ...]
-    """The allowed words of a choice, else empty."""
+    """The allowed words of a choice, or of each item of a tuple; else empty."""
     optional: bool
     """Whether the value may be left out (None)."""
     bounds: str
     """The allowed range in words, else empty."""
+    group: str = ""
+    """The title of the choice that this switch is a part of."""
+    switches: tuple[str, ...] = ()
+    """The keys of the switches that this choice stands for, one for each of `choices`."""
 
     @property
     def section(self) -> str:
         return self.key.partition(".")[0]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the session that this field shows."""
+        return self.switches or (self.key,)
+
+    def value_in(self, session: BaseModel) -> Any:
+        """The field's value in a session; of switches, the word of the first that is on."""
+        if not self.switches:
+            return get_value(session, self.key)
+        on = (word for word, key in zip(self.choices, self.switches, strict=True) if get_value(session, key))
+        return next(on, "")
+
+    def changes(self, value: Any) -> dict[str, Any]:
+        """What giving the field this value changes in a session, by key."""
+        if not self.switches:
+            return {self.key: value}
+        return {key: word == value for word, key in zip(self.choices, self.switches, strict=True)}
+
+
+@cache
+def form_fields(schema: type[BaseModel]) -> tuple[FieldSpec, ...]:
+    """The fields as a form shows them: switches of which exactly one is on are one choice."""
+    specs = list(fields_of(schema))
+    groups = [spec.group for spec in specs]
+    return tuple(
+        _choice_of([member for member in specs if member.group == spec.group]) if spec.group else spec
+        for at, spec in enumerate(specs)
+        if not spec.group or groups.index(spec.group) == at
+    )
+
+
+def _choice_of(members: list[FieldSpec]) -> FieldSpec:
+    first = members[0]
+    return replace(
+        first,
+        key=f"{first.section}.{first.group.lower()}",
+        title=first.group,
+        help=" ".join(f"{member.title}: {member.help}" for member in members),
+        to=", ".join(member.to.rpartition(".")[2] for member in members),
+        default=next(member.title for member in members if member.default),
+        kind=str,
+        choices=tuple(member.title for member in members),
+        switches=tuple(member.key for member in members),
+    )
 
 
 def fields_of(schema: type[BaseModel], prefix: str = "") -> Iterator[FieldSpec]:
@@ -81,7 +135,8 @@ def _spec(key: str, info: FieldInfo) -> FieldSpec:
         kind=kind,
         choices=choices,
         optional=optional,
-        bounds=_bounds(info.metadata),
+        bounds=_bounds(info.metadata) or extra.get("like", ""),
+        group=extra.get("group", ""),
     )
 
 
@@ -94,6 +149,8 @@ def _unwrap(annotation: Any) -> tuple[type, tuple[str, ...], bool]:
         return kind, choices, NoneType in get_args(annotation)
     if origin is Literal:
         return str, tuple(str(choice) for choice in get_args(annotation)), False
+    if origin is tuple:
+        return tuple, _unwrap(get_args(annotation)[0])[1], False
     return (origin or annotation), (), False
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import os
+import re
 import tempfile
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
-from tui.session.checks import Problem
+from tui.session.explain import explain_all, shown
+from tui.session.fields import get_value
+from tui.session.problem import Problem
 from tui.session.schema import Session
+
+VERSION = 1
+"""The version of the session file; a file without one is of the first."""
+
+_COMMENT = re.compile(r"""^\s*#|["'\]\w]\s+#""")
 
 MAX_BYTES = 1_000_000
 """A session is a few kilobytes; a larger file is something else."""
@@ -42,6 +49,14 @@ def parse(text: str, origin: str = "session") -> Session:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
         raise SessionError([Problem("", f"{origin} is not valid TOML: {error}")]) from None
+    version = table.pop("version", VERSION)
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise SessionError([Problem("version", f"should be a whole number, not {shown(version)[:80]}")])
+    if version < 1:
+        raise SessionError([Problem("version", f"should be at least 1, not {version}")])
+    if version > VERSION:
+        text = f"{origin} was written by a newer unsloth-tui (version {version} of the file; this one reads {VERSION})"
+        raise SessionError([Problem("version", text)])
     return from_table(table)
 
 
@@ -50,39 +65,58 @@ def from_table(table: dict[str, Any]) -> Session:
     try:
         return Session.model_validate(table)
     except ValidationError as error:
-        raise SessionError([_explain(detail) for detail in error.errors(include_url=False)]) from None
+        raise SessionError(explain_all(error.errors(include_url=False))) from None
 
 
 def anchored(session: Session, folder: Path) -> Session:
     """The session with its relative paths taken from `folder`: those that exist there, and every file by its suffix."""
-    for key in ("model.name", "data.source", "evaluation.source"):
-        section, name = key.split(".")
-        value = getattr(getattr(session, section), name)
-        if not value:
+    changes = {}
+    for key in ("model.name", "data.source", "evaluation.source", "lora.continue_from", "training.custom_loss"):
+        value = get_value(session, key) or ""
+        name, colon, function = value.rpartition(":") if key == "training.custom_loss" else (value, "", "")
+        if not name:
             continue
         try:
-            there = (folder / Path(value).expanduser()).resolve()
-            found = there.exists() or (name == "source" and bool(Path(value).suffix))
+            there = (folder / Path(name).expanduser()).resolve()
+            found = there.exists() or (key != "model.name" and bool(Path(name).suffix))
         except (OSError, ValueError, RuntimeError):  # no file can have such a name
             continue
-        if found and str(there) != value:
-            session = replace_value(session, key, str(there))
-    return session
+        if found and str(there) != name:
+            changes[key] = f"{there}{colon}{function}"
+    return replace_values(session, changes) if changes else session
 
 
 def to_table(session: Session, *, defaults: bool = False) -> dict[str, Any]:
     """The session as nested tables: what differs from the defaults, or everything that has a value."""
-    return session.model_dump(mode="json", exclude_defaults=not defaults, exclude_none=True)
+    table = session.model_dump(mode="json", exclude_defaults=not defaults, exclude_none=True)
+    for name, short in table.items():
+        section = getattr(session, name)
+        if type(section).model_validate(short) != section:  # what is left out follows from what is said
+            table[name] = section.model_dump(mode="json", exclude_none=True)
+    return table
 
 
 def dumps(session: Session, *, defaults: bool = False) -> str:
     """The session as TOML text."""
-    return str(tomli_w.dumps(to_table(session, defaults=defaults)))
+    return to_toml({"version": VERSION} | to_table(session, defaults=defaults))
+
+
+def to_toml(table: dict[str, Any]) -> str:
+    """Nested tables as TOML text."""
+    return str(tomli_w.dumps(table))
 
 
 def save(session: Session, path: Path) -> None:
     """Write the session to `path`, replacing what was there only once all of it is on disk. Raises OSError."""
     write_atomic(path, dumps(session))
+
+
+def has_comments(path: Path) -> bool:
+    """Whether a file has comments, which writing it again would lose."""
+    try:
+        return any(_COMMENT.search(line) for line in path.read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -99,15 +133,18 @@ def write_atomic(path: Path, text: str) -> None:
         raise
 
 
+def replace_values(session: Session, changes: Mapping[str, Any]) -> Session:
+    """The session with some values changed, by key. Raises SessionError when a value is not allowed."""
+    table = session.model_dump(mode="python")
+    for key, value in changes.items():
+        section, _, name = key.partition(".")
+        table[section][name] = value
+    return from_table(table)
+
+
 def replace_value(session: Session, key: str, value: Any) -> Session:
     """The session with one value changed. Raises SessionError when the value is not allowed."""
-    table = session.model_dump(mode="python")
-    section, _, name = key.rpartition(".")
-    target = table
-    for part in section.split("."):
-        target = target[part]
-    target[name] = value
-    return from_table(table)
+    return replace_values(session, {key: value})
 
 
 def _read(path: Path) -> str:
@@ -125,41 +162,3 @@ def _read(path: Path) -> str:
         raise SessionError([Problem("", f"{path} is not a text file")]) from None
     except OSError as error:
         raise SessionError([Problem("", f"{path} cannot be read: {error.strerror}")]) from None
-
-
-def _explain(detail: ErrorDetails) -> Problem:
-    """One pydantic error as one sentence about one key."""
-    path = [str(part) for part in detail["loc"]]
-    key = ".".join(path)
-    if detail["type"] == "extra_forbidden":
-        return Problem(key, f"there is no such key{_did_you_mean(path)}")
-    shown = _shown(detail["input"])
-    wanted = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    if detail["type"] in ("int_parsing", "float_parsing", "int_type", "float_type"):
-        wanted = "should be a number"
-    if detail["type"] in ("model_type", "dict_type"):
-        wanted = "should be a table"
-    return Problem(key, f"{wanted}, not {shown[:80]}")
-
-
-def _shown(given: Any) -> str:
-    try:
-        return f'"{given}"' if isinstance(given, str) else str(given)
-    except ValueError:  # Python refuses to write numbers of thousands of digits
-        return "a number that is far too long"
-
-
-def _did_you_mean(path: list[str]) -> str:
-    schema: type[BaseModel] = Session
-    for part in path[:-1]:
-        inner = schema.model_fields[part].annotation
-        assert isinstance(inner, type) and issubclass(inner, BaseModel)
-        schema = inner
-    word = path[-1]
-    for section, info in Session.model_fields.items():
-        inner = info.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel) and word in inner.model_fields:
-            return f"; did you mean {section}.{word}?"
-    if near := difflib.get_close_matches(word, schema.model_fields, n=1, cutoff=0.5):
-        return f"; did you mean {'.'.join([*path[:-1], near[0]])}?"
-    return f"; known here: {', '.join(schema.model_fields)}"

@@ -1,23 +1,21 @@
-"""A form made from the schema: one row a field, with its title, its value and its unit."""
+"""A form made from the schema: the fields that matter most first, the rest folded, all of it searchable."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
-from textual.message import Message
+from textual.containers import Vertical, VerticalScroll
+from textual.getters import query_one
 from textual.reactive import var
-from textual.widgets import Collapsible, Input, Label
+from textual.widgets import Collapsible, Label
 
-from tui.session.fields import FieldSpec, fields_of, get_value
-from tui.session.file import SessionError, replace_value
+from tui.session.fields import FieldSpec, form_fields
+from tui.session.problem import Problem
 from tui.session.schema import Session
-from tui.widgets.choice import Choice
+from tui.widgets.field_row import FieldRow
 
 SECTIONS = {
     "model": "Model",
@@ -25,116 +23,16 @@ SECTIONS = {
     "data": "Data",
     "training": "Training",
     "evaluation": "Evaluation",
+    "export": "Export",
     "chat": "Chat",
     "run": "Run",
 }
 ELSEWHERE = ("model.name", "data.source")
 """Fields that have a screen of their own."""
 
+FOUND_SHOWN = 20
 
-class FieldRow(Horizontal):
-    """One field of the session."""
-
-    @dataclass
-    class Edited(Message):
-        """A field was given another value that the schema allows."""
-
-        key: str
-        value: Any
-
-    @dataclass
-    class Refused(Message):
-        """What was typed into a field is not allowed; with an empty text, it is allowed again."""
-
-        key: str
-        text: str
-
-    @dataclass
-    class Entered(Message):
-        """A field got the focus."""
-
-        row: FieldRow
-
-    def __init__(self, spec: FieldSpec, session: Session) -> None:
-        super().__init__(classes="field -text" if spec.kind in (str, tuple) and not spec.choices else "field")
-        self.spec = spec
-        self.session = session
-        self.complaint = ""
-        self._on_the_way: list[Any] = []
-
-    @property
-    def value(self) -> Any:
-        return get_value(self.session, self.spec.key)
-
-    def compose(self) -> ComposeResult:
-        yield Label(self.spec.title, classes="title", markup=False)
-        if self.spec.kind is bool:
-            yield Choice(("off", "on"), "on" if self.value else "off")
-        elif self.spec.choices:
-            yield Choice(self.spec.choices, str(self.value))
-        else:
-            yield Input(to_text(self.value), compact=True, placeholder="left out" if self.spec.optional else "")
-        yield Label(self.spec.unit, classes="unit", markup=False)
-
-    def on_mount(self) -> None:
-        self._mark()
-
-    def show(self, session: Session) -> None:
-        """Show the value of a session. What was typed here and comes back from the window is shown already."""
-        self.session = session
-        self._mark()
-        if self.value in self._on_the_way:
-            del self._on_the_way[: self._on_the_way.index(self.value) + 1]
-            return
-        with self.prevent(Input.Changed):
-            for choice in self.query(Choice):
-                choice.value = ("on" if self.value else "off") if self.spec.kind is bool else str(self.value)
-            for entry in self.query(Input):
-                if self._typed(entry) != self.value and not self.complaint:
-                    entry.value = to_text(self.value)
-
-    def on_choice_changed(self, event: Choice.Changed) -> None:
-        event.stop()
-        self._offer(event.value == "on" if self.spec.kind is bool else event.value)
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        event.stop()
-        try:
-            self._offer(from_text(event.value, self.spec))
-        except ValueError as error:
-            self._complain(str(error))
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        self.add_class("-current")
-        self.post_message(self.Entered(self))
-
-    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
-        self.remove_class("-current")
-
-    def _typed(self, entry: Input) -> Any:
-        try:
-            return from_text(entry.value, self.spec)
-        except ValueError:
-            return None
-
-    def _offer(self, value: Any) -> None:
-        try:
-            replace_value(self.session, self.spec.key, value)
-        except SessionError as error:
-            self._complain(error.problems[0].text)
-            return
-        self._complain("")
-        if value != (self._on_the_way[-1] if self._on_the_way else self.value):
-            self._on_the_way.append(value)
-            self.post_message(self.Edited(self.spec.key, value))
-
-    def _complain(self, text: str) -> None:
-        self.complaint = text
-        self.set_class(bool(text), "-wrong")
-        self.post_message(self.Refused(self.spec.key, text))
-
-    def _mark(self) -> None:
-        self.set_class(self.value != self.spec.default, "-changed")
+Problems = dict[str, list[Problem]]
 
 
 class SectionFields(Collapsible):
@@ -144,6 +42,7 @@ class SectionFields(Collapsible):
         super().__init__(title=SECTIONS[name], collapsed=True)
         self.specs = specs
         self.session = session
+        self.problems: Problems = {}
 
     def on_mount(self) -> None:
         self.count()
@@ -151,17 +50,19 @@ class SectionFields(Collapsible):
     def on_collapsible_expanded(self) -> None:
         contents = self.query_one(Collapsible.Contents)
         if not contents.query(FieldRow):
-            contents.mount_all(FieldRow(spec, self.session) for spec in self.specs)
+            contents.mount_all(FieldRow(spec, self.session, told(self.problems, spec)) for spec in self.specs)
 
     def count(self) -> None:
-        """Say in the title how many fields inside differ from their defaults."""
-        changed = sum(get_value(self.session, spec.key) != spec.default for spec in self.specs)
-        title = SECTIONS[self.specs[0].section]
-        self.title = f"{title}: {len(self.specs)} more" + (f", {changed} changed" if changed else "")
+        """Say in the title how many fields inside differ from their defaults, and how many have a problem."""
+        changed = sum(spec.value_in(self.session) != spec.default for spec in self.specs)
+        wrong = sum(len(told(self.problems, spec)) for spec in self.specs)
+        title = f"{SECTIONS[self.specs[0].section]}: {len(self.specs)} more"
+        title += f", {changed} changed" if changed else ""
+        self.title = title + (f", {wrong} to look at" if wrong else "")
 
 
-class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
-    """The whole session as rows; the fields that matter most first."""
+class Form(Vertical):
+    """The whole session as rows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "app.focus_next", "Next field", show=False, id="form.next", tooltip="Go to the next field"),
@@ -169,20 +70,29 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
     ]
 
     session: var[Session] = var(Session, init=False)
+    problems: var[Problems] = var(dict, init=False)
+
+    body = query_one("#body", VerticalScroll)
+    found = query_one("#found", VerticalScroll)
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.set_reactive(Form.session, session)
+        self.specs = [spec for spec in form_fields(Session) if spec.key not in ELSEWHERE]
 
     def compose(self) -> ComposeResult:
-        specs = [spec for spec in fields_of(Session) if spec.key not in ELSEWHERE]
-        for name, members in by_section(spec for spec in specs if spec.main):
-            yield Label(SECTIONS[name], classes="section", markup=False)
-            for spec in members:
-                yield FieldRow(spec, self.session)
-        yield Label("Everything else", classes="section", markup=False)
-        for name, members in by_section(spec for spec in specs if not spec.main):
-            yield SectionFields(name, members, self.session)
+        with VerticalScroll(id="body", can_focus=False):
+            for name, members in by_section(spec for spec in self.specs if spec.main):
+                yield Label(SECTIONS[name], classes="section", markup=False)
+                for spec in members:
+                    yield FieldRow(spec, self.session)
+            yield Label("Everything else", classes="section", markup=False)
+            for name, members in by_section(spec for spec in self.specs if not spec.main):
+                yield SectionFields(name, members, self.session)
+        yield VerticalScroll(id="found", can_focus=False)
+
+    def on_mount(self) -> None:
+        self.found.display = False
 
     def watch_session(self, session: Session) -> None:
         for row in self.query(FieldRow):
@@ -191,47 +101,45 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
             section.session = session
             section.count()
 
+    def watch_problems(self, problems: Problems) -> None:
+        for row in self.query(FieldRow):
+            row.tell(told(problems, row.spec))
+        for section in self.query(SectionFields):
+            section.problems = problems
+            section.count()
+
+    async def search(self, text: str) -> int:
+        """Show the fields whose name or help has these words, or the whole form. Returns how many there are."""
+        matches = matching(self.specs, text)
+        self.found.display = bool(text.strip())
+        self.body.display = not self.found.display
+        async with self.batch():
+            await self.found.remove_children()
+            if self.found.display:
+                rows = (FieldRow(spec, self.session, told(self.problems, spec)) for spec in matches[:FOUND_SHOWN])
+                await self.found.mount_all(rows)
+        return len(matches)
+
+
+def told(problems: Problems, spec: FieldSpec) -> list[Problem]:
+    """The problems of one field."""
+    return [problem for key in spec.keys for problem in problems.get(key, ())]
+
+
+def matching(specs: Sequence[FieldSpec], text: str) -> list[FieldSpec]:
+    """The fields that have all words of a text, those with the words in title or key first."""
+    words = text.lower().split()
+    named = [spec for spec in specs if all(word in f"{spec.title} {' '.join(spec.keys)}".lower() for word in words)]
+    helped = [spec for spec in specs if spec not in named and all(word in _everything(spec) for word in words)]
+    return [*named, *helped]
+
+
+def _everything(spec: FieldSpec) -> str:
+    return f"{spec.title} {' '.join(spec.keys)} {spec.help} {' '.join(spec.choices)}".lower()
+
 
 def by_section(specs: Iterable[FieldSpec]) -> list[tuple[str, list[FieldSpec]]]:
     """Fields grouped by their section, in the order of SECTIONS."""
     listed = list(specs)
     groups = [(name, [spec for spec in listed if spec.section == name]) for name in SECTIONS]
     return [(name, members) for name, members in groups if members]
-
-
-def to_text(value: Any) -> str:
-    """A value as it is typed: numbers short, lists with commas, nothing for what is left out."""
-    if value is None:
-        return ""
-    if isinstance(value, tuple):
-        return ", ".join(value)
-    if isinstance(value, float):
-        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
-    return str(value)
-
-
-def from_text(text: str, spec: FieldSpec) -> Any:
-    """A value from what was typed. Raises ValueError with a sentence for people."""
-    text = text.strip() if spec.kind is not str else text
-    if spec.optional and not text:
-        return None
-    if spec.kind is tuple:
-        return tuple(word for word in text.replace(",", " ").split())
-    if spec.kind is int:
-        try:
-            return int(text)
-        except ValueError:
-            raise ValueError("should be a whole number") from None
-    if spec.kind is float:
-        try:
-            return float(text)
-        except ValueError:
-            raise ValueError("should be a number, like 0.0002 or 2e-4") from None
-    return text
-
-
-def describe(spec: FieldSpec) -> str:
-    """A field in full: what it does, its range, its default, and what it becomes."""
-    default = to_text(spec.default) or ("left out" if spec.optional else "empty")
-    facts = [f"default {default}", spec.bounds, f"key {spec.key}", f"becomes {spec.to}" if spec.to else ""]
-    return f"{spec.help}\n{' · '.join(fact for fact in facts if fact)}"

@@ -9,6 +9,8 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Static
 
+from tui.widgets.foreign import foreign
+
 
 @dataclass(frozen=True)
 class Place:
@@ -58,3 +60,11 @@ class PlaceBar(Horizontal):
     def compose(self) -> ComposeResult:
         for place in PLACES:
             yield PlaceTab(place, place.mode == self.active)
+        yield Static("", id="session-label", markup=False)
+
+    def on_mount(self) -> None:
+        self.watch(self.app, "session_label", self.label)
+
+    def label(self, text: str) -> None:
+        """Name the session that is being made, and say whether it is saved."""
+        self.query_one("#session-label", Static).update(foreign(text))

@@ -1,7 +1,8 @@
-"""Asks for a session file to read or to write, and stays open until that has worked."""
+"""Asks for a file to write, and stays open until that has worked."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,70 +13,48 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from tui.session import file
-from tui.session.schema import Session
 from tui.widgets.foreign import foreign
 from tui.widgets.paths import PathSuggester
 
-Named = tuple[Path, Session]
 
-
-class PathDialog(ModalScreen[Named | None]):
+class SaveDialog(ModalScreen[Path | None]):
     """A path to type; Escape means none."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
-    HEADING: ClassVar[str]
 
-    def __init__(self, suggestion: str) -> None:
+    def __init__(self, heading: str, suggestion: str, write: Callable[[Path], object]) -> None:
         super().__init__()
-        self.suggestion = suggestion
+        self.heading, self.suggestion, self.write = heading, suggestion, write
+        self.warned_of = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label(self.HEADING, classes="section", markup=False)
+            yield Label(self.heading, classes="section", markup=False)
             yield Input(self.suggestion, suggester=PathSuggester(), compact=True, select_on_focus=False)
             yield Static("", classes="complaint", markup=False)
-            yield Label("Enter confirms, right completes, Escape cancels", classes="hint")
+            yield Label("Enter saves, right completes, Escape cancels", classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if not event.value.strip():
+        name = event.value.strip()
+        if not name:
             return
         try:
-            self.dismiss(self.use(Path(event.value.strip()).expanduser()))
-        except file.SessionError as error:
-            self.query_one(".complaint", Static).update(foreign("\n".join(map(str, error.problems))))
+            path = Path(name).expanduser().absolute()
+            if complaint := self._complaint(path):
+                self.query_one(".complaint", Static).update(foreign(complaint))
+                return
+            self.write(path)
+            self.dismiss(path)
         except (OSError, RuntimeError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            self.query_one(".complaint", Static).update(foreign(f"{event.value.strip()}: {reason}"))
+            self.query_one(".complaint", Static).update(foreign(f"{name}: {reason}"))
 
-    def use(self, path: Path) -> Named:
-        """Do what was asked for. Raises SessionError or OSError, whose words are then shown."""
-        raise NotImplementedError
-
-
-class SaveDialog(PathDialog):
-    """Writes the session."""
-
-    HEADING = "Save the session as"
-
-    def __init__(self, session: Session, suggestion: str) -> None:
-        super().__init__(suggestion)
-        self.session = session
-        self.warned_of = ""
-
-    def use(self, path: Path) -> Named:
+    def _complaint(self, path: Path) -> str:
+        """Why the file is not written yet: its name, or what is there already."""
         if path.suffix != ".toml":
-            raise ValueError("sessions are saved under a name that ends in .toml")
-        if path.exists() and str(path) not in (self.suggestion, self.warned_of):
-            self.warned_of = str(path)
-            raise ValueError("this file is there already; Enter once more replaces it")
-        file.save(self.session, path)
-        return path, self.session
-
-
-class OpenDialog(PathDialog):
-    """Reads a session."""
-
-    HEADING = "Open a session"
-
-    def use(self, path: Path) -> Named:
-        return path, file.load(path)
+            return "the name has to end in .toml"
+        if str(path) == self.warned_of or not path.exists():
+            return ""
+        self.warned_of = str(path)
+        lost = " and its comments are lost" if file.has_comments(path) else ""
+        return f"this file is there already; Enter once more replaces it{lost}"

@@ -1,0 +1,28 @@
+"""The variables that a session means, set before the libraries that read them are imported."""
+
+from __future__ import annotations
+
+import os
+
+from tui.run.folder import RunFolder
+from tui.session.schema import Session
+
+PROJECTS = ("WANDB_PROJECT", "MLFLOW_EXPERIMENT_NAME", "COMET_PROJECT_NAME", "CLEARML_PROJECT", "SWANLAB_PROJECT")
+"""Where the reporters look for the project; Trackio alone takes it from SFTConfig."""
+
+
+def set_environment(folder: RunFolder, session: Session) -> None:
+    """Set what the environment of the user does not set already."""
+    for name, value in variables(folder, session).items():
+        os.environ.setdefault(name, value)
+
+
+def variables(folder: RunFolder, session: Session) -> dict[str, str]:
+    """The variables of one run."""
+    found = dict.fromkeys(PROJECTS, session.training.project) if session.training.project else {}
+    found["TENSORBOARD_LOGGING_DIR"] = str(folder.path / "reports")
+    if session.training.custom_loss:
+        # Rows as they are on a CPU, an example each: Unsloth's GPU trainer would hand over one long row without padding.
+        # Label smoothing and dft need no such thing: both take their logits from a pass without labels, which has them.
+        found["UNSLOTH_RETURN_LOGITS"] = "1"
+    return found

@@ -1,0 +1,72 @@
+"""Writes the result in the forms that other programs take."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui.engine.emit import Emit
+from tui.engine.failures import explain
+from tui.run.events import PhaseChanged, Warned
+from tui.run.folder import RunFolder
+from tui.session.schema import Session
+
+if TYPE_CHECKING:
+    from tui.engine.loading import Loaded
+
+SAVE_METHODS = {"merged-16bit": "merged_16bit", "merged-4bit": "merged_4bit_forced"}
+"""What Unsloth calls the kinds; it asks whether 4-bit is meant, unless it is forced."""
+
+LLAMA_CPP = (
+    "put the folder of a built llama.cpp into UNSLOTH_LLAMA_CPP_PATH, or set UNSLOTH_AUTO_INSTALL=1 to let Unsloth fetch it"
+)
+
+DESTRUCTIVE = "merged-4bit"
+"""The kind that merges the adapter into the model in memory."""
+
+
+def export_all(folder: RunFolder, session: Session, loaded: Loaded, emit: Emit, stopped: Callable[[], bool]) -> None:
+    """Write every kind that the session asks for under ``exports/``; what fails is told as a warning."""
+    for kind in sorted(session.export.kinds, key=lambda kind: kind == DESTRUCTIVE):
+        if stopped():
+            return
+        emit(PhaseChanged(phase="exporting", text=f"writing {kind}"))
+        try:
+            export(folder.path / "exports" / kind, kind, session, loaded)
+        except Exception as error:
+            reason = explain(error)
+            advice = LLAMA_CPP if "llama.cpp" in reason.text else reason.advice
+            emit(Warned(code="export", text=f"{kind} was not written: {reason.text}", advice=advice))
+
+
+def export(target: Path, kind: str, session: Session, loaded: Loaded) -> None:
+    """Write one kind to `target`, whole or not at all. Raises what Unsloth raises, and FileNotFoundError."""
+    scratch = target.with_name(f".{target.name}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True, mode=0o700)
+    try:
+        if kind == "gguf":
+            _write_gguf(scratch, target.parent.parent.name, session, loaded)
+        else:
+            loaded.base_gone |= kind == DESTRUCTIVE
+            loaded.model.save_pretrained_merged(str(scratch), loaded.tokenizer, save_method=SAVE_METHODS[kind])
+        shutil.rmtree(target, ignore_errors=True)
+        scratch.rename(target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _write_gguf(place: Path, name: str, session: Session, loaded: Loaded) -> None:
+    """Leave the GGUF files in `place`, and nothing of the 16-bit weights they are made from."""
+    work = place / "work"
+    methods = list(session.export.quantization_method)
+    loaded.model.save_pretrained_gguf(str(work / name), loaded.tokenizer, quantization_method=methods)
+    # a CPU writes into the folder it is given, a GPU into one beside it, with a Modelfile for Ollama
+    written = [path for path in work.rglob("*") if path.suffix == ".gguf" or path.name == "Modelfile"]
+    if not any(path.suffix == ".gguf" for path in written):
+        raise FileNotFoundError("Unsloth said nothing and wrote no GGUF file")
+    for path in written:
+        path.rename(place / path.name)
+    shutil.rmtree(work)

@@ -1,0 +1,106 @@
+"""Says what the trainer does at every update, and hands it the wish to stop."""
+
+from __future__ import annotations
+
+import unsloth  # noqa: F401  # isort: skip  (must come before transformers and trl)
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from tui.engine.control import Control
+from tui.engine.emit import Emit
+from tui.engine.loading import peak_resident_bytes
+from tui.run import events
+
+
+class StopNow(Exception):
+    """Somebody asked to stop while the held-out examples were being evaluated."""
+
+
+class Clock:
+    """The seconds spent on updates, without those spent on evaluations, samples and checkpoints."""
+
+    def __init__(self) -> None:
+        self.mark = time.monotonic()
+        self.seconds = 0.0
+
+    def tick(self) -> None:
+        """Count what passed since the last tick."""
+        now = time.monotonic()
+        self.seconds, self.mark = self.seconds + now - self.mark, now
+
+    def skip(self) -> None:
+        """Do not count what passed since the last tick."""
+        self.mark = time.monotonic()
+
+    def take(self) -> float:
+        """The seconds counted since they were last taken."""
+        seconds, self.seconds = self.seconds, 0.0
+        return seconds
+
+
+class Reporter(TrainerCallback):  # type: ignore[misc]
+    """Turns what the trainer logs into events."""
+
+    def __init__(self, clock: Clock, control: Control, emit: Emit) -> None:
+        self.clock, self.control, self.emit = clock, control, emit
+        self.step = self.tokens = 0
+        self.lowest = math.inf
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.clock.skip()
+        self.step, self.tokens = state.global_step, int(state.num_input_tokens_seen)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.clock.tick()
+        if self.control.stop:
+            control.should_training_stop = True
+        control.should_log |= control.should_training_stop  # the last update is told whatever its number
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        control.should_log |= control.should_training_stop  # as after an early stop, which comes after its update
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.control.stop:
+            raise StopNow
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
+        if "loss" in logs:
+            self.clock.tick()
+            self.emit(self._step(state, logs))
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
+        loss = metrics["eval_loss"]
+        best = loss < self.lowest
+        self.lowest = loss if best else self.lowest  # min() would keep a loss that is not a number
+        perplexity = math.exp(min(loss, 700))
+        self.emit(events.Evaluated(step=state.global_step, loss=loss, perplexity=perplexity, best=best))
+        self.clock.skip()
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        self.emit(events.Checkpointed(step=state.global_step, path=str(path), bytes=size))
+        self.clock.skip()
+
+    def _step(self, state: Any, logs: dict[str, Any]) -> events.StepDone:
+        seconds = self.clock.take()
+        tokens = int(logs.get("num_input_tokens_seen", 0))
+        fresh, self.tokens = tokens - self.tokens, tokens
+        updates, self.step = max(1, state.global_step - self.step), state.global_step
+        return events.StepDone(
+            step=state.global_step,
+            epoch=float(logs.get("epoch", 0.0)),
+            loss=float(logs["loss"]),
+            learning_rate=float(logs.get("learning_rate", 0.0)),
+            grad_norm=float(logs["grad_norm"]) if "grad_norm" in logs else None,
+            tokens=tokens,
+            tokens_per_s=fresh / seconds if seconds > 0 else 0.0,
+            seconds=seconds / updates,
+            peak_memory_bytes=torch.cuda.max_memory_reserved() if torch.cuda.is_available() else peak_resident_bytes(),
+        )

@@ -1,0 +1,63 @@
+"""Asks the model the same few prompts again and again while it trains."""
+
+from __future__ import annotations
+
+import unsloth  # noqa: F401  # isort: skip  (must come before transformers and trl)
+
+import traceback
+from typing import Any
+
+from transformers import TrainerCallback
+from unsloth import FastLanguageModel
+
+from tui.engine.chatting import answer_all
+from tui.engine.control import Control
+from tui.engine.emit import Emit
+from tui.engine.loading import Loaded
+from tui.engine.reporter import Clock
+from tui.run.events import PhaseChanged, Sampled, Warned
+from tui.session.schema import Session
+
+
+class Sampler(TrainerCallback):  # type: ignore[misc]
+    """Answers the sample prompts before the first update, every so many updates, and after the last."""
+
+    def __init__(self, session: Session, loaded: Loaded, clock: Clock, control: Control, emit: Emit) -> None:
+        self.prompts = session.evaluation.sample_prompts
+        self.every = session.evaluation.sample_steps
+        self.limit = session.evaluation.compare_max_new_tokens
+        self.loaded, self.clock, self.control, self.emit = loaded, clock, control, emit
+        self.sampled_at = -1
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step % self.every == 0:  # what the last update taught has been told by now
+            self._sample(state.global_step)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step != self.sampled_at or args.load_best_model_at_end:
+            self._sample(state.global_step)
+
+    def _sample(self, step: int) -> None:
+        if self.control.stop or not self.prompts:
+            return
+        self.clock.tick()
+        self.emit(PhaseChanged(phase="sampling", text="answering the sample prompts"))
+        self.sampled_at = step
+        try:
+            self._answer(step)
+        except Exception as error:  # an answer is not worth a run
+            traceback.print_exception(error)
+            self.prompts = ()
+            self.emit(Warned(code="sampling", text=f"the sample prompts are not asked any more: {error}"))
+        finally:
+            FastLanguageModel.for_training(self.loaded.model)
+            self.emit(PhaseChanged(phase="training"))
+            self.clock.skip()
+
+    def _answer(self, step: int) -> None:
+        turns = [[{"role": "user", "content": prompt}] for prompt in self.prompts]
+        answers: dict[int, str] = {}
+        for batch in answer_all(self.loaded, turns, "tuned", self.limit, lambda: self.control.stop is not None):
+            answers |= batch
+        for at in sorted(answers):
+            self.emit(Sampled(step=step, prompt=self.prompts[at], answer=answers[at]))

@@ -1,0 +1,72 @@
+"""Code, packages and programs that a session names: whether they are here, and whether they may be run."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import symtable
+from collections.abc import Iterator
+from pathlib import Path
+
+from tui.machine.gpu import read_gpus
+from tui.session.problem import Problem
+from tui.session.schema import Session
+
+LLAMA_CPP = Path("~/.unsloth/llama.cpp")
+"""Where Unsloth keeps llama.cpp when it has fetched it itself."""
+
+
+def missing(session: Session) -> Iterator[Problem]:
+    """What a session needs besides model and data, and is not here."""
+    training = session.training
+    if training.custom_loss:
+        yield from _custom_loss(training.custom_loss)
+    if training.report_to != "none" and importlib.util.find_spec(training.report_to) is None:
+        text = f"the package {training.report_to} is not installed here; install it beside unsloth-tui"
+        yield Problem("training.report_to", text, mend={"training.report_to": "none"})
+    if session.run.notify and shutil.which(session.run.notify[0]) is None:
+        yield Problem("run.notify", f"there is no program {session.run.notify[0]}", mend={"run.notify": ()})
+    if session.model.attn_implementation == "flash_attention_2" and importlib.util.find_spec("flash_attn") is None:
+        text = "the package flash_attn is not installed here"
+        yield Problem("model.attn_implementation", text, mend={"model.attn_implementation": "auto"})
+    if "gguf" in session.export.kinds and not has_llama_cpp() and os.environ.get("UNSLOTH_AUTO_INSTALL") != "1":
+        text = (
+            "llama.cpp is not here; UNSLOTH_LLAMA_CPP_PATH names its folder, "
+            "and UNSLOTH_AUTO_INSTALL=1 lets Unsloth fetch it and install what it needs"
+        )
+        kinds = tuple(kind for kind in session.export.kinds if kind != "gguf")
+        yield Problem("export.kinds", text, mend={"export.kinds": kinds})
+    yield from _device(session.model.device)
+
+
+def has_llama_cpp() -> bool:
+    """Whether llama.cpp's quantiser is where Unsloth looks for it."""
+    folders = [os.environ.get("UNSLOTH_LLAMA_CPP_PATH"), LLAMA_CPP.expanduser()]
+    return any((Path(folder) / "llama-quantize").is_file() for folder in folders if folder)
+
+
+def _custom_loss(named: str) -> Iterator[Problem]:
+    name, _, function = named.rpartition(":")
+    try:
+        table = symtable.symtable(Path(name).expanduser().read_text(encoding="utf-8-sig"), name, "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        yield Problem("training.custom_loss", f"{name} is not Python: {str(error) or 'nested too deeply'}")
+        return
+    except (OSError, RuntimeError) as error:
+        yield Problem("training.custom_loss", f"{name} cannot be read: {getattr(error, 'strerror', None) or error}")
+        return
+    bound = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    if function not in bound:
+        names = [child.get_name() for child in table.get_children() if child.get_type() == "function"]
+        yield Problem("training.custom_loss", f"{name} has no function {function}; it has {', '.join(names) or 'none'}")
+
+
+def _device(device: str) -> Iterator[Problem]:
+    if device in ("auto", "cpu"):
+        return
+    count = len(read_gpus())
+    absent = [number for number in device.split(",") if number.isdecimal() and (len(number) > 6 or int(number) >= count)]
+    if absent:
+        known = f"this box has {count}, counted from 0" if count else "this box has none"
+        yield Problem("model.device", f"there is no GPU {', '.join(absent)}: {known}", mend={"model.device": "auto"})

@@ -1,0 +1,34 @@
+"""Rules about what is written at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.session.facts import Facts
+from tui.session.problem import Problem, advice
+from tui.session.schema import Session
+from tui.session.sections.export import GGUF_METHODS
+
+
+def rules(session: Session, facts: Facts) -> Iterator[Problem]:
+    """What is wrong with [export]."""
+    export = session.export
+    merged = tuple(kind for kind in export.kinds if kind != "gguf")
+    if export.kinds and facts.gpus == 0 and session.model.load_in_4bit:
+        text = "without a GPU an adapter cannot be merged into 4-bit weights; train in 16-bit to export"
+        yield Problem("export.kinds", text, mend={"export.kinds": ()})
+    if "merged-4bit" in merged and (session.model.full_finetuning or facts.gpus == 0):
+        text = "merged-4bit is for adapters; a fully trained model is written in 16-bit"
+        if not session.model.full_finetuning:
+            text = "merged-4bit needs a GPU"
+        yield Problem(
+            "export.kinds", text, mend={"export.kinds": tuple(kind for kind in export.kinds if kind != "merged-4bit")}
+        )
+    unknown = [method for method in export.quantization_method if method not in GGUF_METHODS]
+    if unknown:
+        known = tuple(method for method in export.quantization_method if method in GGUF_METHODS)
+        text = f"there is no {', '.join(unknown)}; known are {', '.join(GGUF_METHODS)}"
+        yield Problem("export.quantization_method", text, mend={"export.quantization_method": known or ("q4_k_m",)})
+    if export.quantization_method != type(export)().quantization_method and "gguf" not in export.kinds and not unknown:
+        text = "is only used when gguf is written"
+        yield advice("export.quantization_method", text, {"export.kinds": (*export.kinds, "gguf")})
