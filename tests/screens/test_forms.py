@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, OptionList, Static
 
@@ -53,6 +54,7 @@ async def edited(pilot: Pilot[None], **changes: object) -> None:
     await calm(pilot)
 
 
+@pytest.mark.slow
 async def test_every_field_is_found_by_its_key_and_set(desk: Session) -> None:
     """Search for each field, type or choose another value, and see it in the session."""
     typed = {int: "7", float: "0.5", str: "words", tuple: "one, two", dict: "factor = 2"}
@@ -86,6 +88,24 @@ async def test_every_field_is_found_by_its_key_and_set(desk: Session) -> None:
             for spec in form_fields(Session)
             if spec.key not in ("model.name", "data.source")
         )
+
+
+async def test_up_and_down_go_from_field_to_field_and_into_a_section(desk: Session) -> None:
+    app = UnslothTui(desk)
+    async with app.run_test() as pilot:
+        await tune(pilot)
+        await pilot.press("down", "down")
+        assert app.focused is row(app, "lora.r").editor
+        await pilot.press("up", "up", "up")  # from the first field around to the last section
+        await calm(pilot)
+        assert isinstance(app.focused, SectionFields)
+        await pilot.press("enter", "down")
+        await calm(pilot)
+        assert app.focused is row(app, "run.name").editor
+        assert "Name" not in told(app, "#outcome") and "used in the name of its folder" in told(app, "#help")
+        await pilot.press("up", "enter")
+        await calm(pilot)
+        assert not any(it.spec.key == "run.name" and it.display for it in app.screen.query(FieldRow))
 
 
 async def test_search_finds_a_field_by_a_word_of_its_help_and_escape_gives_the_form_back(desk: Session) -> None:
@@ -134,7 +154,7 @@ async def test_a_problem_inside_a_folded_section_is_counted_on_it(desk: Session)
     app = UnslothTui(file.replace_value(desk, "training.weight_decay", 0.5))
     async with app.run_test() as pilot:
         await tune(pilot)
-        (title,) = [str(it.title) for it in app.screen.query(SectionFields) if it.specs[0].section == "training"]
+        (title,) = [str(it.render()) for it in app.screen.query(SectionFields) if it.specs[0].section == "training"]
         assert title.endswith("1 changed, 1 to look at")
 
 

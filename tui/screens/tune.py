@@ -23,7 +23,7 @@ from tui.session.problem import Problem
 from tui.session.schema import Session
 from tui.widgets.field_row import FieldRow
 from tui.widgets.foreign import foreign
-from tui.widgets.form import Form
+from tui.widgets.form import Form, SectionFields
 
 PAUSE_S = 0.4
 """So long after the last change the files are looked at again."""
@@ -72,9 +72,9 @@ class TuneScreen(PlaceScreen):
 
     def on_mount(self) -> None:
         self.search_line.display = False
-        self.look_again()
         self.show_outcome()
         self.form.query(FieldRow).first().editor.focus()
+        self.call_after_refresh(self.look_again)
 
     def watch_session(self) -> None:
         if self.is_mounted:
@@ -121,6 +121,13 @@ class TuneScreen(PlaceScreen):
             self.help_text.set_class(bool(row.complaint) or any(problem.blocking for problem in row.problems), "-wrong")
 
     # ---- what is done
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if isinstance(event.widget, SectionFields):
+            self.current = None
+            self.help_text.set_class(False, "-wrong")
+            titles = ", ".join(spec.title for spec in event.widget.specs)
+            self.help_text.update(foreign(f"Enter shows or hides {titles}."))
 
     def on_field_row_entered(self, event: FieldRow.Entered) -> None:
         self.current = event.row

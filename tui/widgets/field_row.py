@@ -61,8 +61,8 @@ class FieldRow(Horizontal):
         self.complaint = ""
         self.problems = list(problems)
         self._on_the_way: list[Any] = []
-        self._sign = Label("", classes="mark", markup=False)
-        self._marked: tuple[bool, bool, bool] | None = None
+        self._title = Label(f"  {spec.title}", classes="title", markup=False)
+        self._marked = (False, False, False)
 
     @property
     def value(self) -> Any:
@@ -76,8 +76,7 @@ class FieldRow(Horizontal):
         return self.spec.choices if self.spec.kind is str else ()
 
     def compose(self) -> ComposeResult:
-        yield self._sign
-        yield Label(self.spec.title, classes="title", markup=False)
+        yield self._title
         if not self.words:
             kind = NumberInput if self.spec.kind in (int, float) else Input
             yield kind(to_text(self.value), compact=True, placeholder="left out" if self.spec.optional else "")
@@ -196,4 +195,5 @@ class FieldRow(Horizontal):
         self.set_class(wrong, "-wrong")
         self.set_class(advised, "-advised")
         self.set_class(changed, "-changed")
-        self._sign.update("✗" if wrong else "!" if advised else "•" if changed else "")
+        sign = "✗" if wrong else "!" if advised else "•" if changed else " "
+        self._title.update(f"{sign} {self.spec.title}")

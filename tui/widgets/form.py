@@ -8,9 +8,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
 from textual.getters import query_one
-from textual.reactive import var
-from textual.widgets import Collapsible, Label
+from textual.reactive import reactive, var
+from textual.widget import Widget
+from textual.widgets import Label, Static
 
 from tui.session.fields import FieldSpec, form_fields
 from tui.session.problem import Problem
@@ -35,30 +37,50 @@ FOUND_SHOWN = 20
 Problems = dict[str, list[Problem]]
 
 
-class SectionFields(Collapsible):
-    """The less usual fields of one section, built when they are first opened."""
+class SectionFields(Static, can_focus=True):
+    """The title of the less usual fields of one section, which are built below it when it is first opened."""
 
-    def __init__(self, name: str, specs: list[FieldSpec], session: Session) -> None:
-        super().__init__(title=SECTIONS[name], collapsed=True)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space", "unfold", "Unfold", show=False, id="section.toggle", tooltip="Show or hide these fields"),
+    ]
+
+    collapsed: reactive[bool] = reactive(True, init=False)
+
+    def __init__(self, specs: list[FieldSpec], session: Session) -> None:
+        super().__init__()
         self.specs = specs
         self.session = session
         self.problems: Problems = {}
+        self.rows: list[FieldRow] = []
 
-    def on_mount(self) -> None:
-        self.count()
+    def action_unfold(self) -> None:
+        self.collapsed = not self.collapsed
 
-    def on_collapsible_expanded(self) -> None:
-        contents = self.query_one(Collapsible.Contents)
-        if not contents.query(FieldRow):
-            contents.mount_all(FieldRow(spec, self.session, told(self.problems, spec)) for spec in self.specs)
+    def on_click(self) -> None:
+        self.action_unfold()
 
-    def count(self) -> None:
-        """Say in the title how many fields inside differ from their defaults, and how many have a problem."""
+    def watch_collapsed(self, collapsed: bool) -> None:
+        if not self.rows and isinstance(self.parent, Widget):
+            self.rows = [FieldRow(spec, self.session, told(self.problems, spec)) for spec in self.specs]
+            self.parent.mount_all(self.rows, after=self)
+        for row in self.rows:
+            row.display = not collapsed
+
+    def show(self, session: Session, problems: Problems) -> None:
+        """Say anew how many fields are inside, how many of them differ from their defaults or have a problem."""
+        self.session, self.problems = session, problems
+        self.refresh()
+
+    def render(self) -> Content:
         changed = sum(spec.value_in(self.session) != spec.default for spec in self.specs)
         wrong = sum(len(told(self.problems, spec)) for spec in self.specs)
-        title = f"{SECTIONS[self.specs[0].section]}: {len(self.specs)} more"
+        title = f"{'▶' if self.collapsed else '▼'} {SECTIONS[self.specs[0].section]}: {len(self.specs)} more"
         title += f", {changed} changed" if changed else ""
-        self.title = title + (f", {wrong} to look at" if wrong else "")
+        return Content(title + (f", {wrong} to look at" if wrong else ""))
+
+
+class Rows(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """Scrolls with the focus; up and down are the form's, to go from field to field."""
 
 
 class Form(Vertical):
@@ -72,8 +94,8 @@ class Form(Vertical):
     session: var[Session] = var(Session, init=False)
     problems: var[Problems] = var(dict, init=False)
 
-    body = query_one("#body", VerticalScroll)
-    found = query_one("#found", VerticalScroll)
+    body = query_one("#body", Rows)
+    found = query_one("#found", Rows)
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -81,15 +103,15 @@ class Form(Vertical):
         self.specs = [spec for spec in form_fields(Session) if spec.key not in ELSEWHERE]
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="body", can_focus=False):
+        with Rows(id="body"):
             for name, members in by_section(spec for spec in self.specs if spec.main):
                 yield Label(SECTIONS[name], classes="section", markup=False)
                 for spec in members:
                     yield FieldRow(spec, self.session)
             yield Label("Everything else", classes="section", markup=False)
-            for name, members in by_section(spec for spec in self.specs if not spec.main):
-                yield SectionFields(name, members, self.session)
-        yield VerticalScroll(id="found", can_focus=False)
+            for _, members in by_section(spec for spec in self.specs if not spec.main):
+                yield SectionFields(members, self.session)
+        yield Rows(id="found")
 
     def on_mount(self) -> None:
         self.found.display = False
@@ -98,15 +120,13 @@ class Form(Vertical):
         for row in self.query(FieldRow):
             row.show(session)
         for section in self.query(SectionFields):
-            section.session = session
-            section.count()
+            section.show(session, self.problems)
 
     def watch_problems(self, problems: Problems) -> None:
         for row in self.query(FieldRow):
             row.tell(told(problems, row.spec))
         for section in self.query(SectionFields):
-            section.problems = problems
-            section.count()
+            section.show(self.session, problems)
 
     async def search(self, text: str) -> int:
         """Show the fields whose name or help has these words, or the whole form. Returns how many there are."""
