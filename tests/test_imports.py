@@ -30,7 +30,10 @@ def test_the_import_contracts_are_kept() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("words", [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]], ids=" ".join)
+SLOW_TYPES = pytest.param(["mypy"], marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("words", [["ruff", "check", "."], ["ruff", "format", "--check", "."], SLOW_TYPES], ids=str)
 def test_the_house_style_is_kept(words: list[str], tmp_path: Path) -> None:
     """Lint, format and types: what a reader relies on without looking."""
     command = [str(Path(sys.executable).parent / words[0]), *words[1:]]

@@ -62,7 +62,7 @@ def test_reports_are_filed_under_the_project_wherever_they_go(tmp_path: Path) ->
     told = variables(RunFolder(tmp_path), session)
     for name in ("WANDB_PROJECT", "MLFLOW_EXPERIMENT_NAME", "COMET_PROJECT_NAME", "CLEARML_PROJECT", "SWANLAB_PROJECT"):
         assert told.pop(name) == "mine"
-    assert told == {"TENSORBOARD_LOGGING_DIR": str(tmp_path / "reports")}
+    assert told == dict.fromkeys(("TENSORBOARD_LOGGING_DIR", "WANDB_DIR"), str(tmp_path / "reports"))
 
 
 def test_what_the_user_has_set_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

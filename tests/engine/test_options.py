@@ -98,7 +98,12 @@ def _start(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     share = {"fraction": 0.1, "eval_strategy": "no", "compare_prompts": 0}
     samples = {"sample_prompts": PROMPTS, "sample_steps": SAMPLE_EVERY, "compare_prompts": 4, "compare_max_new_tokens": CUT}
     return Runs(
-        fine=lab.start(**LEARNS, evaluation=share, run={"name": "fine"}),
+        fine=lab.start(
+            lora=LEARNS["lora"],
+            training=LEARNS["training"] | {"report_to": "tensorboard"},
+            evaluation=share,
+            run={"name": "fine"},
+        ),
         coarse=lab.start(
             lora=LEARNS["lora"],
             training=LEARNS["training"] | {"logging_steps": EVERY},
@@ -322,3 +327,9 @@ def _weights(adapter: Path) -> dict[str, bytes]:
 
 def _before(state: RunState) -> list[int]:
     return [0, *(step.step for step in state.steps[:-1])]
+
+
+def test_reports_are_kept_with_the_run(runs: Runs) -> None:
+    wait_for(runs.fine, ended)
+    (report,) = (runs.fine.path / "reports").rglob("events.out.tfevents.*")
+    assert b"train/loss" in report.read_bytes()

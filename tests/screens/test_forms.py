@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, OptionList, Static
 
 from tests.screens.conftest import settled, until
+from tui import desk_app
 from tui.app import UnslothTui
 from tui.run.folder import RunFolder, list_runs
 from tui.screens.dialogs.ask import AskDialog
@@ -344,7 +345,10 @@ async def test_a_window_that_was_killed_loses_nothing(desk: Session, home: Path)
         await calm(pilot)
 
 
-async def test_a_draft_is_kept_while_one_works_and_dropped_when_saved(desk: Session, tmp_path: Path, home: Path) -> None:
+async def test_a_draft_is_kept_while_one_works_and_dropped_when_saved(
+    desk: Session, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk_app, "DRAFT_S", 0.1)
     app = UnslothTui(desk)
     async with app.run_test() as pilot:
         await edited(pilot, lora__r=32)

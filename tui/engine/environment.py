@@ -13,6 +13,8 @@ PROJECTS = ("WANDB_PROJECT", "MLFLOW_EXPERIMENT_NAME", "COMET_PROJECT_NAME", "CL
 
 def set_environment(folder: RunFolder, session: Session) -> None:
     """Set what the environment of the user does not set already."""
+    if session.training.report_to != "none":
+        (folder.path / "reports").mkdir(exist_ok=True)
     for name, value in variables(folder, session).items():
         os.environ.setdefault(name, value)
 
@@ -20,7 +22,7 @@ def set_environment(folder: RunFolder, session: Session) -> None:
 def variables(folder: RunFolder, session: Session) -> dict[str, str]:
     """The variables of one run."""
     found = dict.fromkeys(PROJECTS, session.training.project) if session.training.project else {}
-    found["TENSORBOARD_LOGGING_DIR"] = str(folder.path / "reports")
+    found |= dict.fromkeys(("TENSORBOARD_LOGGING_DIR", "WANDB_DIR"), str(folder.path / "reports"))
     if session.training.custom_loss:
         # Rows as they are on a CPU, an example each: Unsloth's GPU trainer would hand over one long row without padding.
         # Label smoothing and dft need no such thing: both take their logits from a pass without labels, which has them.
