@@ -331,5 +331,5 @@ def _before(state: RunState) -> list[int]:
 
 def test_reports_are_kept_with_the_run(runs: Runs) -> None:
     wait_for(runs.fine, ended)
-    (report,) = (runs.fine.path / "reports").rglob("events.out.tfevents.*")
-    assert b"train/loss" in report.read_bytes()
+    reports = (runs.fine.path / "reports").rglob("events.out.tfevents.*")
+    assert any(b"train/loss" in report.read_bytes() for report in reports)

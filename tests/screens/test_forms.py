@@ -123,6 +123,35 @@ async def test_search_finds_a_field_by_a_word_of_its_help_and_escape_gives_the_f
         assert app.screen.query_one("#body").display and not app.screen.query("#found FieldRow")
 
 
+async def test_what_was_typed_wrong_in_a_search_is_still_there_after_it(desk: Session) -> None:
+    app = UnslothTui(desk)
+    async with app.run_test() as pilot:
+        await tune(pilot)
+        for key in ("lora.r", "training.weight_decay"):  # one is in the form, the other in a section that is still folded
+            await pilot.press("ctrl+f")
+            app.screen.query_one("#search", Input).value = key
+            await until(pilot, lambda key=key: [it.spec.key for it in app.screen.query("#found FieldRow")][:1] == [key])
+            app.screen.query("#found FieldRow").first(FieldRow).query_one(Input).value = "many"
+            await calm(pilot)
+            await pilot.press("escape")
+            await calm(pilot)
+        section = next(it for it in app.screen.query(SectionFields) if it.specs[0].section == "training")
+        section.action_unfold()
+        await calm(pilot)
+        for key in ("lora.r", "training.weight_decay"):
+            field = next(it for it in app.screen.query("#body FieldRow").results(FieldRow) if it.spec.key == key)
+            assert field.query_one(Input).value == "many" and field.has_class("-wrong"), key
+        assert "Rank (r): should be a whole number" in told(app, "#outcome")
+        await pilot.press("ctrl+f")
+        app.screen.query_one("#search", Input).value = "lora.r"
+        await until(pilot, lambda: app.screen.query("#found FieldRow"))
+        app.screen.query("#found FieldRow").first(FieldRow).query_one(Input).value = "8"
+        await calm(pilot)
+        await pilot.press("escape")
+        await calm(pilot)
+        assert row(app, "lora.r").query_one(Input).value == "8" and "Rank (r): should" not in told(app, "#outcome")
+
+
 async def test_a_slash_in_a_text_field_is_a_letter(desk: Session) -> None:
     app = UnslothTui(desk)
     async with app.run_test(size=(140, 40)) as pilot:

@@ -46,6 +46,7 @@ class FieldRow(Horizontal):
 
         key: str
         text: str
+        typed: str
 
     @dataclass
     class Entered(Message):
@@ -53,13 +54,17 @@ class FieldRow(Horizontal):
 
         row: FieldRow
 
-    def __init__(self, spec: FieldSpec, session: Session, problems: Sequence[Problem] = ()) -> None:
+    def __init__(
+        self, spec: FieldSpec, session: Session, problems: Sequence[Problem] = (), typed: str | None = None
+    ) -> None:
+        """With `typed`, what was typed for the field elsewhere and is not allowed (yet)."""
         long = spec.kind in (str, tuple, dict) and not (spec.choices and spec.kind is str)
         super().__init__(classes="field -text" if long else "field")
         self.spec = spec
         self.session = session
         self.complaint = ""
         self.problems = list(problems)
+        self._first_text = typed
         self._on_the_way: list[Any] = []
         self._title = Label(f"  {spec.title}", classes="title", markup=False)
         self._marked = (False, False, False)
@@ -79,7 +84,8 @@ class FieldRow(Horizontal):
         yield self._title
         if not self.words:
             kind = NumberInput if self.spec.kind in (int, float) else Input
-            yield kind(to_text(self.value), compact=True, placeholder="left out" if self.spec.optional else "")
+            text = to_text(self.value) if self._first_text is None else self._first_text
+            yield kind(text, compact=True, placeholder="left out" if self.spec.optional else "")
         elif len(self.words) <= ALL_SHOWN:
             yield Choice(self.words, self._word)
         else:
@@ -111,6 +117,15 @@ class FieldRow(Horizontal):
                     choice.value = self._word
                 case Input() as entry if self._typed(entry) != self.value and not self.complaint:
                     entry.value = to_text(self.value)
+
+    def retype(self, text: str | None) -> None:
+        """Show what was typed for the field elsewhere, or when that was mended there, the value."""
+        if text is not None:
+            self.query_one(Input).value = text
+        elif self.complaint:
+            self._complain("")
+            with self.prevent(Input.Changed):
+                self.query_one(Input).value = to_text(self.value)
 
     def tell(self, problems: Sequence[Problem]) -> None:
         """Show what is wrong with the value."""
@@ -183,7 +198,8 @@ class FieldRow(Horizontal):
         if text or self.complaint:
             self.complaint = text
             self._mark()
-            self.post_message(self.Refused(self.spec.key, text))
+            typed = self.query_one(Input).value if text else ""
+            self.post_message(self.Refused(self.spec.key, text, typed))
 
     def _mark(self) -> None:
         wrong = bool(self.complaint) or any(problem.blocking for problem in self.problems)

@@ -51,6 +51,7 @@ class SectionFields(Static, can_focus=True):
         self.specs = specs
         self.session = session
         self.problems: Problems = {}
+        self.typed: dict[str, str] = {}
         self.rows: list[FieldRow] = []
 
     def action_unfold(self) -> None:
@@ -61,7 +62,9 @@ class SectionFields(Static, can_focus=True):
 
     def watch_collapsed(self, collapsed: bool) -> None:
         if not self.rows and isinstance(self.parent, Widget):
-            self.rows = [FieldRow(spec, self.session, told(self.problems, spec)) for spec in self.specs]
+            self.rows = [
+                FieldRow(spec, self.session, told(self.problems, spec), self.typed.get(spec.key)) for spec in self.specs
+            ]
             self.parent.mount_all(self.rows, after=self)
         for row in self.rows:
             row.display = not collapsed
@@ -100,6 +103,8 @@ class Form(Vertical):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.set_reactive(Form.session, session)
+        self.typed: dict[str, str] = {}
+        """What is typed and not allowed, by key: it outlives the rows of a search."""
         self.specs = [spec for spec in form_fields(Session) if spec.key not in ELSEWHERE]
 
     def compose(self) -> ComposeResult:
@@ -110,7 +115,9 @@ class Form(Vertical):
                     yield FieldRow(spec, self.session)
             yield Label("Everything else", classes="section", markup=False)
             for _, members in by_section(spec for spec in self.specs if not spec.main):
-                yield SectionFields(members, self.session)
+                section = SectionFields(members, self.session)
+                section.typed = self.typed
+                yield section
         yield Rows(id="found")
 
     def on_mount(self) -> None:
@@ -128,6 +135,11 @@ class Form(Vertical):
         for section in self.query(SectionFields):
             section.show(self.session, problems)
 
+    def on_field_row_refused(self, event: FieldRow.Refused) -> None:
+        self.typed.pop(event.key, None)
+        if event.text:
+            self.typed[event.key] = event.typed
+
     async def search(self, text: str) -> int:
         """Show the fields whose name or help has these words, or the whole form. Returns how many there are."""
         matches = matching(self.specs, text)
@@ -136,8 +148,13 @@ class Form(Vertical):
         async with self.batch():
             await self.found.remove_children()
             if self.found.display:
-                rows = (FieldRow(spec, self.session, told(self.problems, spec)) for spec in matches[:FOUND_SHOWN])
-                await self.found.mount_all(rows)
+                shown = matches[:FOUND_SHOWN]
+                await self.found.mount_all(
+                    FieldRow(spec, self.session, told(self.problems, spec), self.typed.get(spec.key)) for spec in shown
+                )
+            else:
+                for row in self.body.query(FieldRow):
+                    row.retype(self.typed.get(row.spec.key))
         return len(matches)
 
 
