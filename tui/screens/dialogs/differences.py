@@ -25,12 +25,10 @@ class DifferenceTable(DataTable[object]):
         super().__init__(cursor_type="none", zebra_stripes=True)
         self.titles = ("setting", before, after)
 
-    def on_mount(self) -> None:
-        self.add_columns(*self.titles)
-
     def show(self, found: Sequence[Difference]) -> None:
         """Show these, or that there are none."""
-        self.clear()
+        self.clear(columns=True)  # else they stay as wide as what was shown before
+        self.add_columns(*self.titles)
         for it in found:
             self.add_row(cell(it.title), cell(it.before), cell(it.after))
         if not found:
