@@ -24,6 +24,9 @@ AT_ONCE = 4
 BITS4: dict[str, Any] = {"model.load_in_4bit": True}
 BITS16: dict[str, Any] = {"model.load_in_4bit": False, "model.load_in_16bit": True}
 FULL: dict[str, Any] = {"model.load_in_4bit": False, "model.full_finetuning": True, "training.learning_rate": 2e-5}
+EVALUATED: dict[str, Any] = {
+    "evaluation.fraction": 0.1, "evaluation.eval_steps": 2, "evaluation.per_device_eval_batch_size": 8,
+}  # fmt: skip
 
 
 def setting(length: int, batch: int, checkpointing: str, *, limit: int = 0, **more: Any) -> dict[str, Any]:
@@ -54,6 +57,20 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "full, 2×1024, unsloth": FULL | setting(1024, 2, "unsloth"),
         "full, torch AdamW, 1×1024, unsloth": FULL | setting(1024, 1, "unsloth", training__optim="adamw_torch"),
         "full, 2×1024, none": FULL | setting(1024, 2, "false"),
+        "16-bit, rank 128, torch AdamW, 1×512, unsloth": BITS16
+        | setting(512, 1, "unsloth", training__optim="adamw_torch", lora__r=128),
+        "16-bit, torch AdamW, 4×1024, unsloth": BITS16 | setting(1024, 4, "unsloth", training__optim="adamw_torch"),
+        "16-bit, 1×4096, unsloth": BITS16 | setting(4096, 1, "unsloth"),
+        "8-bit, 2×1024, unsloth": {"model.load_in_4bit": False, "model.load_in_8bit": True} | setting(1024, 2, "unsloth"),
+        "4-bit, rank 64, 4×512, none": BITS4 | setting(512, 4, "false", lora__r=64),
+        "16-bit, evaluated 8×2048, 1×2048, unsloth": BITS16 | setting(2048, 1, "unsloth") | EVALUATED,
+        "full, 4×512, true": FULL | setting(512, 4, "true"),
+    },
+    "3b": {
+        "4-bit, 2×2048, unsloth": BITS4 | setting(2048, 2, "unsloth"),
+        "4-bit, 4×512, none": BITS4 | setting(512, 4, "false"),
+        "16-bit, 2×1024, none": BITS16 | setting(1024, 2, "false"),
+        "16-bit, packed 2×1024, unsloth": BITS16 | setting(256, 2, "unsloth", limit=1024, training__packing=True),
     },
     "8b": {
         "4-bit, 2×2048, unsloth": BITS4 | setting(2048, 2, "unsloth"),

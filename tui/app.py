@@ -27,11 +27,8 @@ from tui.run.folder import RunFolder
 from tui.run.preflight import preflight
 from tui.run.state import RunState
 from tui.screens import messages
-from tui.screens.chat import ChatScreen
-from tui.screens.data import DataScreen
 from tui.screens.dialogs.ask import AskDialog, TextDialog
 from tui.screens.model import ModelScreen
-from tui.screens.runs import RunsScreen
 from tui.screens.tune import TuneScreen
 from tui.session import consent
 from tui.session.schema import Session
@@ -43,8 +40,35 @@ from tui.widgets.place_bar import PLACES, PlaceTab
 DRAIN_S = 1 / 10
 
 
+# The places behind the first one are loaded when they are first visited: the first picture need not wait for them.
+
+
+def data_screen() -> Screen[Any]:
+    from tui.screens.data import DataScreen
+
+    return DataScreen().data_bind(UnslothTui.session, UnslothTui.preview, UnslothTui.workbench_phase)
+
+
+def chat_screen() -> Screen[Any]:
+    from tui.screens.chat import ChatScreen
+
+    return ChatScreen().data_bind(
+        UnslothTui.conversation,
+        UnslothTui.run_folder,
+        UnslothTui.run_state,
+        UnslothTui.session,
+        UnslothTui.workbench_phase,
+    )
+
+
+def runs_screen() -> Screen[Any]:
+    from tui.screens.runs import RunsScreen
+
+    return RunsScreen()
+
+
 def live_screen() -> Screen[Any]:
-    """The Live place, loaded when it is first visited: numpy, which the plot needs, costs a sixth of a second."""
+    """Numpy, which the plot needs, costs a sixth of a second."""
     from tui.screens.live import LiveScreen
 
     return LiveScreen().data_bind(
@@ -65,17 +89,11 @@ class UnslothTui(DeskApp):
     DEFAULT_MODE = "model"
     MODES: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {  # type: ignore[assignment]
         "model": lambda: ModelScreen().data_bind(UnslothTui.session),
-        "data": lambda: DataScreen().data_bind(UnslothTui.session, UnslothTui.preview, UnslothTui.workbench_phase),
+        "data": data_screen,
         "tune": lambda: TuneScreen().data_bind(UnslothTui.session),
         "live": live_screen,
-        "chat": lambda: ChatScreen().data_bind(
-            UnslothTui.conversation,
-            UnslothTui.run_folder,
-            UnslothTui.run_state,
-            UnslothTui.session,
-            UnslothTui.workbench_phase,
-        ),
-        "runs": RunsScreen,
+        "chat": chat_screen,
+        "runs": runs_screen,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(p.key, f"go('{p.mode}')", p.title, id=f"go.{p.mode}", tooltip=p.help, show=False) for p in PLACES),

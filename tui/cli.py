@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import sys
 from pathlib import Path
@@ -208,6 +209,27 @@ def release(name: RunName) -> None:
         _refuse([f"{folder.name} holds no memory"])
     _release(folder)
     console.say(f"{folder.name} was asked to free its memory")
+
+
+@app.command()
+def doctor(
+    as_json: AsJson = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Import torch as well and ask it; takes up to a minute.")] = False,
+) -> None:
+    """Say what this box can train, what stands in the way, and what to do about it."""
+    from tui import console
+    from tui.machine.doctor import can_train, examine, hindrances
+    from tui.machine.probes import probe
+
+    facts = probe(deep)
+    findings, able = examine(facts=facts), can_train(facts)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that cannot show a letter is to be told so all the same
+        sys.stdout.reconfigure(errors="backslashreplace")
+    for it in findings:
+        line = f"{it.name:16} {it.state:8} {it.found}{it.advice and '; to do: '}{it.advice}"
+        print(console.to_json(it) if as_json else console.one_line(line))
+    print(console.to_json({"can_train": able}) if as_json else console.one_line(able))
+    raise typer.Exit(int(bool(hindrances(findings))))
 
 
 @app.command()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import App, SystemCommand
@@ -13,15 +14,30 @@ from textual.reactive import var
 from textual.screen import Screen
 
 from tui.screens import messages
-from tui.screens.dialogs.ask import AskDialog
+from tui.screens.dialogs.ask import AskDialog, TextDialog
 from tui.screens.dialogs.differences import ChangesDialog, PresetDialog
+from tui.screens.dialogs.gpus import GpuDialog, list_gpus
 from tui.screens.dialogs.open import OpenDialog, find_offers
 from tui.screens.dialogs.path import SaveDialog
+from tui.screens.dialogs.token import TokenDialog
 from tui.session import drafts, file
 from tui.session.desk import Desk
 from tui.session.presets import list_presets, own_presets_folder, save_preset
 from tui.session.schema import Session
 from tui.widgets.foreign import plain
+
+if TYPE_CHECKING:
+    from tui.machine.doctor import Finding
+
+
+def examine_box() -> tuple[list[Finding], str]:
+    """What works on this box, and in a sentence what it can train; takes some seconds where the hub is far."""
+    from tui.machine import doctor, probes  # asked for seldom, and the first picture need not wait for them
+
+    facts = probes.probe()
+    # the terminal is not asked about: Textual stands between
+    return [it for it in doctor.examine(facts=facts) if it.name != "terminal"], doctor.can_train(facts)
+
 
 DRAFT_S = 2.0
 """How often what is not saved is kept."""
@@ -75,6 +91,7 @@ class DeskApp(App[None]):
         yield from super().get_system_commands(screen)
         help_text = "Keep how this session trains, to apply it to others"
         yield SystemCommand("Keep as preset", help_text, self.action_keep_preset)
+        yield SystemCommand("Doctor", "What works on this box, what does not, and what to do", self.action_doctor)
 
     # ---- changing
 
@@ -165,6 +182,26 @@ class DeskApp(App[None]):
         if await self.push_screen_wait(AskDialog(question, "Go on", "Not now")):
             self.desk.open_draft(draft)
             self.show_session()
+
+    @work(group="dialog", exclusive=True)
+    async def action_choose_gpus(self) -> None:
+        chosen = await self.push_screen_wait(GpuDialog(list_gpus(), self.session.model.device))
+        if chosen is not None:
+            self.post_message(messages.SessionEdited({"model.device": chosen}))
+
+    @work(group="dialog", exclusive=True)
+    async def action_doctor(self) -> None:
+        self.notify("examining this box …", timeout=2)
+        findings, sentence = await asyncio.to_thread(examine_box)
+        signs = {"ok": "✓", "limited": "!", "missing": "✗"}
+        lines = [f"{signs.get(it.state, '?')} {it.name}: {it.found}" for it in findings]
+        advice = [f"{it.name}: {it.advice}" for it in findings if it.advice]
+        await self.push_screen_wait(TextDialog("This box", "\n".join([sentence, "", *lines, "", *advice])))
+
+    @work(group="dialog", exclusive=True)
+    async def action_give_token(self) -> None:
+        if user := await self.push_screen_wait(TokenDialog()):
+            self.notify(f"the hub knows you as {plain(user)}", markup=False)
 
     @work(group="dialog", exclusive=True)
     async def action_changes(self) -> None:

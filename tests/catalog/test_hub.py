@@ -1,112 +1,240 @@
-"""Whatever the hub answers, a person reads one sentence about the model they asked for."""
+"""Whatever the hub answers, a person reads what the model is, or one sentence that says what to do."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import httpx
 import pytest
-from huggingface_hub import errors
+from huggingface_hub import constants, snapshot_download
 
-from tui.catalog import hub
-from tui.catalog.hub import read_hub_model
+from tests import hub_server
+from tests.hub_server import OTHER_TOKEN, TOKEN, Hub, safetensors_header, small_model, sparse_model, unreachable
+from tui.catalog.hub import HubError, first_lines, read_hub_details, read_hub_model, weights_of
 from tui.catalog.local import ModelCard, ModelError
 
+hub = hub_server.hub
+
 NAME = "owner/model"
-REFUSED = httpx.Response(404, request=httpx.Request("GET", "https://hub.test"))
 
 
-def tensor(dtype: str, *shape: int) -> Any:
-    return SimpleNamespace(dtype=dtype, shape=list(shape))
+def refusal(name: str = NAME, revision: str | None = None) -> str:
+    with pytest.raises(HubError) as caught:
+        read_hub_model(name, revision)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
-class Hub:
-    """A hub that holds one model; `failure` is raised instead of listing its files."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.failure: Exception | None = None
-        self.sizes: dict[str, int | None] = {"config.json": 9, "a.safetensors": 100, "b.safetensors": None}
-        self.tensors: Any = {"w": tensor("U8", 50, 1), "w.absmax": tensor("F32", 9), "norm": tensor("BF16", 7)}
-
-    def model_info(self, name: str, *, revision: str | None, files_metadata: bool, timeout: float) -> Any:
-        assert (name, files_metadata) == (NAME, True)
-        if self.failure:
-            raise self.failure
-        return SimpleNamespace(siblings=[SimpleNamespace(rfilename=file, size=size) for file, size in self.sizes.items()])
-
-    def download(self, name: str, file: str, *, revision: str | None, etag_timeout: float) -> str:
-        if not (self.folder / file).exists():
-            raise errors.RemoteEntryNotFoundError("404", response=REFUSED)
-        return str(self.folder / file)
-
-    def metadata(self, name: str, *, revision: str | None) -> Any:
-        if self.tensors is None:
-            raise errors.NotASafetensorsRepoError("pickled")
-        return SimpleNamespace(files_metadata={"a.safetensors": SimpleNamespace(tensors=self.tensors)})
+def test_a_model_is_known_without_its_weights(hub: Hub) -> None:
+    repo = hub.add(NAME)
+    size = (repo.folder / "model.safetensors").stat().st_size
+    shapes = {"q_proj": ((32, 64),), "up_proj": ((32, 64),)}
+    assert read_hub_model(NAME) == ModelCard(
+        NAME, "LlamaForCausalLM", 2, 64, 1000, 2048, 4096, size, has_chat_template=True, linears=shapes
+    )
 
 
-@pytest.fixture
-def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
-    """A hub in place of the real one."""
-    found = Hub(tmp_path)
-    (tmp_path / "config.json").write_text('{"architectures": ["Qwen3"], "num_hidden_layers": 3}')
-    monkeypatch.setattr(hub, "HfApi", lambda: found)
-    monkeypatch.setattr(hub, "hf_hub_download", found.download)
-    monkeypatch.setattr(hub, "get_safetensors_metadata", found.metadata)
-    return found
+def test_details_are_what_the_hub_tells(hub: Hub) -> None:
+    repo = hub.add(NAME, licence="mit", downloads=7, likes=3)
+    details = read_hub_details(NAME)
+    assert details.files == {path: here.stat().st_size for path, here in repo.files().items()}
+    assert (details.licence, details.gated, details.private, details.revision) == ("mit", False, False, repo.commit)
+    assert (details.downloads, details.likes) == (7, 3)
+    assert details.last_modified == datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+    assert details.readme == "# A small model\n\nIt was made for tests."
+    assert (details.refusal, details.cached_because) == ("", "")
+    assert read_hub_details(NAME, repo.commit) == details
 
 
-def test_a_model_is_known_without_its_weights(there: Hub) -> None:
-    assert read_hub_model(NAME) == ModelCard(NAME, "Qwen3", 3, None, None, None, 107, 100, has_chat_template=False)
+def test_looking_at_a_model_does_not_put_it_into_the_cache(hub: Hub) -> None:
+    hub.add(NAME)
+    read_hub_details(NAME)
+    assert not Path(constants.HF_HUB_CACHE).exists()
 
 
-def test_a_chat_template_is_found_in_either_place(there: Hub) -> None:
-    (there.folder / "tokenizer_config.json").write_text('{"chat_template": "x"}')
-    there.sizes["tokenizer_config.json"] = 1
-    assert read_hub_model(NAME).has_chat_template
-    del there.sizes["tokenizer_config.json"]
-    assert not read_hub_model(NAME).has_chat_template
-    there.sizes["chat_template.jinja"] = 1
-    assert read_hub_model(NAME).has_chat_template
+def test_a_model_of_which_nothing_is_written_is_a_model(hub: Hub) -> None:
+    hub.add(NAME, small_model() | {"README.md": b""})
+    details = read_hub_details(NAME)
+    assert (details.readme, details.card.layers) == ("", 2)
 
 
-def test_pickled_weights_are_a_model_of_unknown_size(there: Hub) -> None:
-    there.tensors = None
-    there.sizes = {"config.json": 1, "pytorch_model.bin": 500}
+@pytest.mark.parametrize(("padding", "read"), [(0, 100_001), (150_000, 260_000)])
+def test_of_large_weights_only_the_header_is_read(hub: Hub, padding: int, read: int) -> None:
+    repo = hub.add(NAME)
+    sparse_model(repo.folder, 50_000_000, padding)
     card = read_hub_model(NAME)
-    assert (card.parameters, card.size_bytes) == (None, None)
+    asked = hub.asked("model.safetensors")
+    assert card.parameters == 2 * (25_000_000 // 128 * 128 // 2) and card.linears["q_proj"]
+    assert all(request.range for request in asked)
+    assert sum(request.sent for request in asked) <= read
+
+
+def test_the_headers_of_all_files_are_read_and_none_of_the_same_weights_in_another_layout(hub: Hub) -> None:
+    files = small_model()
+    whole = files.pop("model.safetensors")
+    parts = {f"model-0000{number}-of-00002.safetensors": whole for number in (1, 2)}
+    hub.add(NAME, files | parts | {"consolidated.safetensors": whole, "original/model.safetensors": whole})
+    card = read_hub_model(NAME)
+    assert (card.parameters, card.size_bytes, len(card.linears["q_proj"])) == (8192, 2 * len(whole), 2)
+
+
+def test_a_chat_template_is_found_in_either_place(hub: Hub) -> None:
+    files = small_model() | {"tokenizer_config.json": b"{}"}
+    hub.add("owner/none", files)
+    hub.add("owner/own", files | {"chat_template.jinja": b"x"})
+    del files["tokenizer_config.json"]
+    hub.add("owner/bare", files)
+    assert [read_hub_model(f"owner/{name}").has_chat_template for name in ("none", "own", "bare")] == [False, True, False]
+
+
+@pytest.mark.parametrize("weights", [{"pytorch_model.bin": b"x" * 500}, {"model.safetensors": b"no header"}], ids=list)
+def test_pickled_or_damaged_weights_are_a_model_of_unknown_size(hub: Hub, weights: dict[str, bytes]) -> None:
+    files = small_model()
+    del files["model.safetensors"]
+    hub.add(NAME, files | weights)
+    card = read_hub_model(NAME)
+    assert (card.parameters, card.linears, card.layers) == (None, {}, 2)
+
+
+def test_a_repository_without_a_config_is_no_model(hub: Hub) -> None:
+    hub.add(NAME, {"model.safetensors": safetensors_header(256)})
+    with pytest.raises(ModelError, match=f"^{NAME} is no model: it has no config.json$"):
+        read_hub_model(NAME)
 
 
 @pytest.mark.parametrize(
-    ("failure", "said"),
-    [
-        (errors.GatedRepoError("x", response=REFUSED), "is gated: accept its licence on the hub and log in"),
-        (
-            errors.RepositoryNotFoundError("x", response=REFUSED),
-            "there is no model owner/model on the hub, or it is private",
-        ),
-        (errors.OfflineModeIsEnabled("x"), "cannot be looked up: the hub is switched off (HF_HUB_OFFLINE)"),
-        (errors.HfHubHTTPError("500 Server Error\nlong\nstory", response=REFUSED), "cannot be looked up: 500 Server Error"),
-        (httpx.ConnectError("refused"), "the hub cannot be reached (ConnectError)"),
-        (httpx.ReadTimeout("slow"), "the hub cannot be reached (ReadTimeout)"),
-        (errors.LocalEntryNotFoundError("x"), "the hub cannot be reached (LocalEntryNotFoundError)"),
-        (TimeoutError(), "the hub cannot be reached (TimeoutError)"),
-        (errors.HFValidationError("x"), "is no name on the hub (owner/model)"),
-    ],
-    ids=lambda value: type(value).__name__,
+    ("config", "said"),
+    [(b"{", "cannot be read: "), (b"[]", "does not hold an object"), (b"[" * 100_000, "cannot be read: ")],
 )
-def test_what_the_hub_refuses_is_said_in_one_sentence(there: Hub, failure: Exception, said: str) -> None:
-    there.failure = failure
-    with pytest.raises(ModelError) as caught:
+def test_a_damaged_config_is_named(hub: Hub, config: bytes, said: str) -> None:
+    hub.add(NAME, small_model() | {"config.json": config})
+    with pytest.raises(ModelError, match=f"^config.json of {NAME} {said}"):
         read_hub_model(NAME)
-    assert said in str(caught.value) and NAME in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
-def test_a_repository_without_a_config_is_no_model(there: Hub) -> None:
-    (there.folder / "config.json").unlink()
-    with pytest.raises(ModelError, match=f"^{NAME} is no model: it has no config.json$"):
-        read_hub_model(NAME)
+def test_a_gated_model_says_where_to_accept_its_licence(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.add(NAME, gated="manual", licence="llama3.2", parameters=1_240_000_000)
+    page = f"accept its licence at {hub.url}/{NAME}"
+    assert refusal() == f"{NAME} is gated: {page} and log in with a token from {hub.url}/settings/tokens"
+    monkeypatch.setenv("HF_TOKEN", OTHER_TOKEN)
+    assert refusal() == f"{NAME} is gated and not open to you yet: {page}, and see that your token may read gated models"
+    details = read_hub_details(NAME)
+    assert details.refusal == refusal()
+    assert (details.gated, details.licence, details.card.parameters) == (True, "llama3.2", 1_240_000_000)
+    assert details.card.architecture == "LlamaForCausalLM" and details.card.size_bytes
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    details = read_hub_details(NAME)
+    assert (details.refusal, details.gated, details.card.layers) == ("", True, 2)
+
+
+def test_a_private_model_cannot_be_told_from_none_without_the_right_token(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.add(NAME, private=True)
+    said = "there is no model {} on the hub, or it is private and {}: check the name"
+    for name in (NAME, "owner/none"):
+        assert refusal(name) == said.format(name, "you are not logged in")
+    monkeypatch.setenv("HF_TOKEN", OTHER_TOKEN)
+    for name in (NAME, "owner/none"):
+        assert refusal(name) == said.format(name, "your token may not read it")
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert read_hub_details(NAME).private
+
+
+def test_a_missing_revision_is_named(hub: Hub) -> None:
+    hub.add(NAME)
+    assert refusal(NAME, "v2") == f"{NAME} has no revision v2"
+
+
+@pytest.mark.parametrize("name", ["a/b/c", "owner/", "-x", "a b", "x" * 200])
+def test_a_name_that_no_model_can_have_is_refused_without_a_question(hub: Hub, name: str) -> None:
+    assert refusal(name) == f"{name} is no name on the hub (owner/model)"
+    assert not hub.requests
+
+
+WRONG: dict[str, tuple[int, dict[str, str], str]] = {
+    "asked too often": (429, {"Retry-After": "200"}, "too many questions to the hub, try again in 3 min 20 s"),
+    "rate": (429, {"RateLimit": '"api";r=0;t=55'}, "too many questions to the hub, try again in 55 s"),
+    "no time": (429, {}, "too many questions to the hub, try again in some minutes"),
+    "out of order": (503, {}, "the hub is out of order (503), try again in some minutes"),
+    "forbidden": (403, {}, "your token may not do this, give it read access at "),
+    "strange": (418, {}, "the hub answers 418"),
+}
+
+
+@pytest.mark.parametrize(("status", "headers", "said"), WRONG.values(), ids=WRONG)
+def test_what_the_hub_refuses_is_said_in_one_sentence(hub: Hub, status: int, headers: dict[str, str], said: str) -> None:
+    hub.refuse("/api/models", status, **headers)
+    assert refusal().startswith(f"{NAME} cannot be looked up: {said}")
+
+
+def test_a_token_that_the_hub_does_not_know_is_told_from_a_missing_model(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.add(NAME)
+    monkeypatch.setenv("HF_TOKEN", "hf_expired")
+    said = refusal()
+    assert (
+        said
+        == f"{NAME} cannot be looked up: the hub refuses your token, log in again with one from {hub.url}/settings/tokens"
+    )
+
+
+def test_what_is_no_hub_is_not_believed(hub: Hub) -> None:
+    hub.refuse("/api/models", 200)
+    assert refusal().startswith(f"{NAME} cannot be looked up: what answers at {hub.url} is not the hub")
+
+
+def switch_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+
+
+AWAY = {
+    "the hub is switched off (HF_HUB_OFFLINE)": switch_off,
+    "the hub cannot be reached at http://127.0.0.1:1": unreachable,
+}
+
+
+@pytest.mark.parametrize(("said", "leave"), AWAY.items(), ids=["offline", "unreachable"])
+def test_without_the_hub_only_a_model_in_the_cache_is_known(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, said: str, leave: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    hub.add(NAME)
+    hub.add("owner/half")
+    known = read_hub_model(NAME)
+    snapshot_download(NAME)
+    snapshot_download("owner/half", allow_patterns="config.json")
+    leave(monkeypatch)
+    details = read_hub_details(NAME)
+    assert details.card == known == read_hub_model(NAME)
+    assert details.cached_because.startswith(f"{NAME} cannot be looked up: {said}")
+    for name in ("owner/half", "owner/none"):
+        assert refusal(name).startswith(f"{name} cannot be looked up: {said}")
+
+
+def test_a_gated_model_in_the_cache_can_be_used_all_the_same(hub: Hub) -> None:
+    repo = hub.add(NAME)
+    snapshot_download(NAME)
+    repo.gated = "auto"
+    details = read_hub_details(NAME)
+    assert (details.refusal, details.gated, details.card.layers) == ("", True, 2)
+    assert "is gated" in details.cached_because
+
+
+@pytest.mark.parametrize(
+    ("card", "shown"),
+    [
+        ("", ""),
+        ("---\nlicense: mit\n---\n", ""),
+        ("\ufeff---\r\na: b\r\n---\r\n\r\n# Title\r\n", "# Title"),
+        ("<p align=center>\n![](x)\n[![b](c)](d)\n# T\n\n\n\ntext\n", "# T\n\ntext"),
+        ("no yaml\n---\nbelow", "no yaml\n---\nbelow"),
+        ("---\nnever ended", "---\nnever ended"),
+        ("a\n" * 100, "\n".join("a" * 12)),
+    ],
+)
+def test_of_the_card_the_first_lines_are_shown(card: str, shown: str) -> None:
+    assert first_lines(card) == shown
+
+
+def test_the_weights_of_an_adapter_count_and_those_of_subfolders_do_not() -> None:
+    files = ["model.safetensors", "adapter_model.safetensors", "onnx/model.safetensors", "consolidated.safetensors"]
+    assert weights_of(files) == ["adapter_model.safetensors", "model.safetensors"]
+    assert weights_of(["consolidated.safetensors"]) == ["consolidated.safetensors"]

@@ -15,7 +15,7 @@ from tui.catalog.known import KnownModel, known_models
 
 def cache(monkeypatch: pytest.MonkeyPatch, *repositories: tuple[str, str, int]) -> None:
     told = [SimpleNamespace(repo_type=kind, repo_id=name, size_on_disk=size) for kind, name, size in repositories]
-    monkeypatch.setattr(known, "scan_cache_dir", lambda: SimpleNamespace(repos=told))
+    monkeypatch.setattr(known, "scan_cache_dir", lambda _: SimpleNamespace(repos=told))
 
 
 def test_models_come_from_both_places_by_name_and_data_sets_not_at_all(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +33,7 @@ def test_models_come_from_both_places_by_name_and_data_sets_not_at_all(home: Pat
 
 @pytest.mark.parametrize("failure", [CacheNotFound("none", cache_dir="/x"), PermissionError(), ValueError("a file")])
 def test_a_machine_without_a_cache_has_no_models_and_no_error(monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
-    def missing() -> Any:
+    def missing(_: object) -> Any:
         raise failure
 
     monkeypatch.setattr(known, "scan_cache_dir", missing)

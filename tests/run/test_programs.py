@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tui.machine.gpu import GpuReading
+from tui.machine.llama_cpp import LLAMA_CPP, llama_cpp_folder
 from tui.run import programs
-from tui.run.programs import LLAMA_CPP, has_llama_cpp, missing
+from tui.run.programs import missing
 from tui.session.file import from_table, replace_values
 from tui.session.problem import Problem
 
@@ -181,10 +182,10 @@ def test_without_llama_cpp_gguf_is_refused_unless_unsloth_may_install_it(monkeyp
 @pytest.mark.parametrize("where", ["variable", "home"])
 def test_llama_cpp_is_found_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     monkeypatch.setenv("UNSLOTH_LLAMA_CPP_PATH", str(tmp_path / "mine"))
-    assert not has_llama_cpp()
+    assert llama_cpp_folder() is None
     places = {"variable": tmp_path / "mine", "home": LLAMA_CPP.expanduser()}
     quantiser(places[where])
-    assert has_llama_cpp()
+    assert llama_cpp_folder() is not None
     assert needed(export={"kinds": ["gguf"]}) == []
 
 

@@ -41,6 +41,13 @@ def steady_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Sampler, "start", lambda self: setattr(self, "latest", ((GPU,), HOST)))
 
 
+@pytest.fixture(autouse=True)
+def quick_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pilot sleeps after every key until the window is idle; a quarter of its sleep shows that as well."""
+    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 1 / 200)
+    monkeypatch.setattr("textual._wait.SLEEP_IDLE", 1 / 400)
+
+
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hollow_model: Callable[..., Path]) -> Session:
     """A session whose model and data lie in the working directory, so that paths look the same everywhere."""

@@ -10,6 +10,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from tui.catalog.shape import ModelShape, shape_from_config
+
 MAX_HEADER_BYTES = 100 << 20
 
 
@@ -44,6 +46,7 @@ class ModelCard:
     has_chat_template: bool
     adapter_of: str = ""
     """The base model, when this is an adapter."""
+    shape: ModelShape | None = None
     linears: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     """Outputs and inputs of the weight matrices, by the last part of their name (``q_proj``); empty where packed."""
 
@@ -106,6 +109,7 @@ def card_from_config(
         parameters=parameters_of(tensors) or None,
         size_bytes=size_bytes,
         has_chat_template=has_chat_template,
+        shape=shape_from_config(config | text, parameters_of(tensors) or None),
         linears=linears_of(tensors),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
 
+import psutil
 import pynvml
 
 T = TypeVar("T")
@@ -78,6 +79,36 @@ def computes_bfloat16(index: int = 0) -> bool | None:
     handle = _or_none(lambda: pynvml.nvmlDeviceGetHandleByIndex(index))
     capability = None if handle is None else _or_none(lambda: pynvml.nvmlDeviceGetCudaComputeCapability(handle))
     return None if capability is None else capability[0] >= 8
+
+
+@dataclass(frozen=True)
+class GpuUser:
+    """A process that computes on a GPU."""
+
+    pid: int
+    name: str
+    """Empty where it is another user's or in another container."""
+    memory_bytes: int | None
+
+
+def uuid_of(index: int) -> str:
+    """The name of a GPU that stays the same whatever the others are; empty where the driver does not tell."""
+    handle = None if _driver() else _or_none(lambda: pynvml.nvmlDeviceGetHandleByIndex(index))
+    return "" if handle is None else _text(_or_none(lambda: pynvml.nvmlDeviceGetUUID(handle)) or "")
+
+
+def users_of(index: int) -> tuple[GpuUser, ...]:
+    """Who computes on a GPU now."""
+    handle = None if _driver() else _or_none(lambda: pynvml.nvmlDeviceGetHandleByIndex(index))
+    found = [] if handle is None else _or_none(lambda: pynvml.nvmlDeviceGetComputeRunningProcesses(handle)) or []
+    return tuple(GpuUser(int(it.pid), _process_name(int(it.pid)), it.usedGpuMemory) for it in found)
+
+
+def _process_name(pid: int) -> str:
+    try:
+        return psutil.Process(pid).name()
+    except psutil.Error:
+        return ""
 
 
 def _read(index: int) -> GpuReading:

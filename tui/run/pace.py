@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from itertools import islice
 from statistics import median
 
 from tui.run import events
 from tui.run.folder import RunFolder, list_runs
+from tui.run.forecast import Ground
 from tui.run.lock import holder_of
 from tui.session import file
 from tui.session.schema import Session
@@ -29,6 +31,24 @@ def seconds_per_example(session: Session) -> float | None:
     return None
 
 
+def memory_factor(session: Session, ground: Ground) -> float | None:
+    """What the last run with this model on this card really took, in units of its own prediction; None without one."""
+    for folder in islice(list_runs(), RUNS_READ):
+        try:
+            earlier = file.load(folder.session)
+        except file.SessionError:
+            continue
+        ahead = ground.forecast(earlier)
+        if earlier.model.name != session.model.name or ahead is None or ground.gpu is None:
+            continue
+        memories = [event for event in _tail(folder) if isinstance(event, events.MemoryMeasured)]
+        peaks = [event.peak_bytes for event in memories if event.moment == "trained"]
+        on_card = any(isinstance(event, events.Planned) and event.device == ground.gpu.name for event in _head(folder))
+        if on_card and peaks:
+            return min(max(peaks[-1] / ahead.parts.total, 0.5), 2.0)
+    return None
+
+
 def _alike(one: Session, other: Session) -> bool:
     return all(
         getattr(one.model, name) == getattr(other.model, name)
@@ -43,11 +63,30 @@ def _was_here(folder: RunFolder) -> bool:
 
 def _median_update(folder: RunFolder) -> float | None:
     """Seconds an update took in the middle, of the last that were written."""
+    steps = [event.seconds for event in _tail(folder) if isinstance(event, events.StepDone)]
+    return median(steps) if steps else None
+
+
+def _head(folder: RunFolder) -> Iterator[events.Event]:
+    """The first events of a run."""
+    return _events_at(folder, 0)
+
+
+def _tail(folder: RunFolder) -> Iterator[events.Event]:
+    """The last events of a run."""
+    try:
+        return _events_at(folder, max(0, folder.events.stat().st_size - TAIL_BYTES))
+    except OSError:
+        return iter(())
+
+
+def _events_at(folder: RunFolder, offset: int) -> Iterator[events.Event]:
     try:
         with folder.events.open("rb") as stream:
-            stream.seek(max(0, folder.events.stat().st_size - TAIL_BYTES))
-            lines = stream.read().decode(errors="replace").splitlines()
+            stream.seek(offset)
+            lines = stream.read(TAIL_BYTES).splitlines()
     except OSError:
-        return None
-    steps = [event.seconds for line in lines if isinstance(event := events.from_line(line), events.StepDone)]
-    return median(steps) if steps else None
+        return
+    for line in lines:
+        if (event := events.from_line(line)) is not None:
+            yield event

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from tui.catalog.local import ModelCard, ModelError, is_path, read_model
-from tui.data.mapping import iterate_examples, shape_of
+from tui.data.mapping import Example, iterate_examples, shape_of
 from tui.data.sources import DataError, count_rows
-from tui.machine.gpu import computes_bfloat16, read_gpus
+from tui.machine.gpu import GpuReading, computes_bfloat16, read_gpus
 from tui.run import pace, programs
+from tui.run.forecast import Ground
 from tui.session.checks import check
 from tui.session.facts import Facts
 from tui.session.problem import Problem, advice
 from tui.session.schema import Session
+
+TURN_TOKENS = 12
+"""What a chat template adds to a turn, about."""
 
 ROWS_READ = 10_000
 """So many rows of each file are read; the engine reads the rest when the run starts."""
@@ -28,10 +32,12 @@ class Findings:
     facts: Facts = Facts()  # noqa: RUF009  (frozen)
     problems: tuple[Problem, ...] = ()
     """What is wrong with the things that the session names, rather than with the session."""
+    ground: Ground = Ground()  # noqa: RUF009  (frozen)
+    """What its memory can be forecast from."""
 
     def all_problems(self, session: Session) -> list[Problem]:
         """These and the session's own, blocking ones first."""
-        found = [*check(session, self.facts), *self.problems]
+        found = [*check(session, self.facts), *self.problems, *self.ground.problems(session)]
         return sorted(found, key=lambda problem: not problem.blocking)
 
 
@@ -45,13 +51,13 @@ def investigate(session: Session) -> Findings:
     problems: list[Problem] = []
     card = _model(session, problems)
     adapter = _adapter(session, card, problems)
-    examples, conversations = _data("data.source", session.data.source, session, problems)
-    held_out, _ = _data("evaluation.source", session.evaluation.source or "", session, problems)
+    rows = _data("data.source", session.data.source, session, problems)
+    held_out = _data("evaluation.source", session.evaluation.source or "", session, problems)
     problems += programs.missing(session)
     facts = Facts(
-        examples=examples,
-        held_out_examples=held_out,
-        conversations=conversations,
+        examples=rows.count if rows else None,
+        held_out_examples=held_out.count if held_out else None,
+        conversations=rows.conversations if rows else None,
         context_length=card.context_length if card else None,
         parameters=card.parameters if card else None,
         has_chat_template=card.has_chat_template if card else None,
@@ -61,7 +67,12 @@ def investigate(session: Session) -> Findings:
         bfloat16=computes_bfloat16(_first_gpu(session)) if session.model.device != "cpu" else None,
         seconds_per_example=pace.seconds_per_example(session),
     )
-    return Findings(facts, tuple(problems))
+    ground = Ground(
+        shape=card.shape if card else None,
+        longest_tokens=rows.longest_tokens if rows else None,
+        gpu=_gpu(session),
+    )
+    return Findings(facts, tuple(problems), replace(ground, factor=pace.memory_factor(session, ground)))
 
 
 def _model(session: Session, problems: list[Problem]) -> ModelCard | None:
@@ -71,7 +82,10 @@ def _model(session: Session, problems: list[Problem]) -> ModelCard | None:
     if not is_path(name):
         if name.count("/") != 1 or any(not part for part in name.split("/")):
             problems.append(Problem("model.name", f"{name} is neither a folder here nor a name on the hub (owner/model)"))
-        return None
+            return None
+        from tui.catalog.hub import cached_card  # huggingface_hub costs a third of a second that others need not wait
+
+        return cached_card(name, session.model.revision)
     try:
         card = read_model(name)
     except ModelError as error:
@@ -112,18 +126,41 @@ def _same_model(one: str, other: str) -> bool:
     return one == other or Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
 
 
-def _data(key: str, source: str, session: Session, problems: list[Problem]) -> tuple[int | None, bool | None]:
-    """How many rows a file has and whether they are conversations; what is wrong with the first of them is noted."""
+@dataclass(frozen=True)
+class Rows:
+    """What a look at a file has shown."""
+
+    count: int
+    conversations: bool
+    longest_tokens: int | None
+    """At most, of one row; None where not every row was looked at."""
+
+
+def _data(key: str, source: str, session: Session, problems: list[Problem]) -> Rows | None:
+    """What a file holds; what is wrong with the first of its rows is noted."""
     if not source:
-        return None, None
+        return None
     try:
         shape = shape_of(source, session.data.format)
-        for _ in islice(iterate_examples(source, shape), ROWS_READ):
-            pass
-        return count_rows(source), shape.format != "text"
+        longest = max(map(_tokens_at_most, islice(iterate_examples(source, shape), ROWS_READ)), default=0)
+        count = count_rows(source)
     except DataError as error:
         problems.append(Problem(key, str(error)))
-        return None, None
+        return None
+    return Rows(count, shape.format != "text", longest if count <= ROWS_READ else None)
+
+
+def _tokens_at_most(example: Example) -> int:
+    """Three bytes a token are few in every language; a turn has some of its own besides."""
+    turns = example.turns or (("", example.text),)
+    return sum(len(content.encode(errors="replace")) // 3 + TURN_TOKENS for _, content in turns)
+
+
+def _gpu(session: Session) -> GpuReading | None:
+    """The GPU that the run would compute on."""
+    gpus = read_gpus() if session.model.device != "cpu" else ()
+    first = _first_gpu(session)
+    return gpus[first] if first < len(gpus) else None
 
 
 def _gpus(session: Session) -> int:

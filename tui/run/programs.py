@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tui.machine.gpu import read_gpus
+from tui.machine.llama_cpp import llama_cpp_folder
 from tui.session.problem import Problem
 from tui.session.schema import Session
-
-LLAMA_CPP = Path("~/.unsloth/llama.cpp")
-"""Where Unsloth keeps llama.cpp when it has fetched it itself."""
 
 
 def missing(session: Session) -> Iterator[Problem]:
@@ -30,7 +28,7 @@ def missing(session: Session) -> Iterator[Problem]:
     if session.model.attn_implementation == "flash_attention_2" and importlib.util.find_spec("flash_attn") is None:
         text = "the package flash_attn is not installed here"
         yield Problem("model.attn_implementation", text, mend={"model.attn_implementation": "auto"})
-    if "gguf" in session.export.kinds and not has_llama_cpp() and os.environ.get("UNSLOTH_AUTO_INSTALL") != "1":
+    if "gguf" in session.export.kinds and llama_cpp_folder() is None and os.environ.get("UNSLOTH_AUTO_INSTALL") != "1":
         text = (
             "llama.cpp is not here; UNSLOTH_LLAMA_CPP_PATH names its folder, "
             "and UNSLOTH_AUTO_INSTALL=1 lets Unsloth fetch it and install what it needs"
@@ -38,12 +36,6 @@ def missing(session: Session) -> Iterator[Problem]:
         kinds = tuple(kind for kind in session.export.kinds if kind != "gguf")
         yield Problem("export.kinds", text, mend={"export.kinds": kinds})
     yield from _device(session.model.device)
-
-
-def has_llama_cpp() -> bool:
-    """Whether llama.cpp's quantiser is where Unsloth looks for it."""
-    folders = [os.environ.get("UNSLOTH_LLAMA_CPP_PATH"), LLAMA_CPP.expanduser()]
-    return any((Path(folder) / "llama-quantize").is_file() for folder in folders if folder)
 
 
 def _custom_loss(named: str) -> Iterator[Problem]:

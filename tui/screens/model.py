@@ -1,46 +1,69 @@
-"""The Model place: choose what to train, and see what it is."""
+"""The Model place: choose what to train, and see what it is and whether it fits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.getters import query_one
 from textual.reactive import var
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui import words
+from tui.catalog.download_process import Download
 from tui.catalog.local import ModelCard, ModelError, is_path, read_model
+from tui.machine.gpu import GpuReading, read_gpus
+from tui.run.forecast import Ground
 from tui.screens.base import Outdated, PlaceScreen
 from tui.screens.messages import SessionEdited
+from tui.screens.model_text import FIRST_STEPS, card_text, download_text, line
 from tui.session.schema import Session
 from tui.widgets.foreign import foreign, plain
 from tui.widgets.paths import PathSuggester
 
 if TYPE_CHECKING:
-    from tui.catalog.known import KnownModel
+    from tui.catalog.hub import HubDetails
+    from tui.run.models import OfferedModel
 
-FIRST_STEPS = """1  Choose a model here.
-2  F3 Data: choose what it learns from.
-3  F4 Tune: change what you like, or nothing.
-4  ctrl+t starts the run; F5 Live shows it.
-5  F6 Chat: hear base and tuned model.
+SHOWN = 300
+SEARCH_FROM = 3
+"""Letters from which the hub is asked too."""
+PAUSE_S = 0.5
+DOWNLOAD_S = 0.5
 
-The run goes on when this window is closed.
-F1 lists every key of a place."""
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is there to choose from, and the GPU to train on."""
+
+    models: tuple[OfferedModel, ...] = ()
+    gpu: GpuReading | None = None
+
+
+@dataclass(frozen=True)
+class Described:
+    """What was found out about the chosen model."""
+
+    card: ModelCard
+    details: HubDetails | None = None
 
 
 class ModelScreen(PlaceScreen):
-    """Models of this machine on the left, what the chosen one is on the right."""
+    """Models on the left, found as one types; what the chosen one is on the right."""
 
     PLACE = "model"
     CSS_PATH = "model.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+l", "look", "Look around again", id="model.look", tooltip="List the models of this machine again"),
+        Binding("f8", "download", "Download", id="model.download", tooltip="Get the chosen model from the hub, or end that"),
+        Binding("f9", "app.choose_gpus", "GPUs", id="model.gpus", tooltip="Which GPUs the run may use, and who uses them"),
+        Binding("ctrl+k", "app.give_token", "Token", show=False, id="model.token", tooltip="Log in to the hub with a token"),
+        Binding("down", "pick", "List", show=False, id="model.pick", tooltip="Go from the name to the list"),
     ]
 
     session: var[Session] = var(Session)
@@ -49,54 +72,129 @@ class ModelScreen(PlaceScreen):
     models = query_one("#models", OptionList)
     card = query_one("#card", Static)
     headline = query_one("#headline", Label)
+    progress_text = query_one("#download", Static)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.around = Surroundings()
+        self.on_hub: tuple[OfferedModel, ...] = ()
+        self.listed: list[OfferedModel] = []
+        self.described: Described | None = None
+        self.soon: Timer | None = None
+        self.download: Download | None = None
 
     def compose_body(self) -> Iterable[Widget]:
-        yield Label("A folder on this machine, or a hub name like unsloth/Qwen3-4B; Enter takes it", classes="hint")
-        yield Input(placeholder="/path/to/model or owner/model", id="name", compact=True, suggester=PathSuggester())
+        yield Label(
+            "Letters find a model (also author: licence: under:8b); Enter takes it or a path",
+            classes="hint",
+        )
+        yield Input(placeholder="qwen 4b, /path/to/model or owner/model", id="name", compact=True, suggester=PathSuggester())
         with Horizontal(id="columns"):
             with Vertical(id="left"):
-                yield Label("On this machine", classes="section")
+                yield Label("Models", classes="section", id="count")
                 yield OptionList(id="models", markup=False)
-            with Vertical(id="right"):
+            with VerticalScroll(id="right", can_focus=False):
                 yield Label("No model is chosen yet", classes="section", id="headline", markup=False)
+                yield Static("", id="download", markup=False)
                 yield Static(FIRST_STEPS, id="card", markup=False)
 
     def on_mount(self) -> None:
-        self.name_entry.value = self.session.model.name
+        self.progress_text.display = False
+        with self.prevent(Input.Changed):
+            self.name_entry.value = self.session.model.name
         if self.session.model.name:
             self.look_at(self.session.model.name)
+        self.set_interval(DOWNLOAD_S, self.show_download)
         self.call_after_refresh(self.action_look)
 
     def watch_session(self, before: Session, after: Session) -> None:
-        if self.is_mounted and before.model.name != after.model.name:
-            self.name_entry.value = after.model.name
+        if not self.is_mounted:
+            return
+        if before.model.name != after.model.name:
+            with self.prevent(Input.Changed):
+                self.name_entry.value = after.model.name
             self.look_at(after.model.name)
+        elif self.described:
+            self.show_card(self.described)
+
+    # ---- the list
 
     def action_look(self) -> None:
         self.models.loading = True
         self.look("models", find_models, self.show_models)
 
-    def show_models(self, found: list[KnownModel]) -> None:
+    def show_models(self, around: Surroundings) -> None:
         self.models.loading = False
+        self.around = around
+        self.show_list(self.name_entry.value if self.name_entry.value != self.session.model.name else "")
+        if self.listed and not self.session.model.name and self.focused is self.name_entry and not self.name_entry.value:
+            self.models.focus()
+        if self.described:
+            self.show_card(self.described)
+
+    def show_list(self, typed: str) -> None:
+        """List what has these letters: of this machine, of runs, of Unsloth, and what the hub had to say."""
+        from tui.run.models import matching, rough_verdict  # see find_models
+
+        known = {model.name.lower() for model in self.around.models}
+        everything = [*self.around.models, *(model for model in self.on_hub if model.name.lower() not in known)]
+        self.listed = matching(everything, typed)[:SHOWN]
+        ground = Ground(gpu=self.around.gpu)
         self.models.clear_options()
-        options = [
-            Option(foreign(f"{model.title}\n  {words.size(model.size_bytes)}, {model.place}"), id=model.name)
-            for model in found
-        ]
-        nothing = Option("None yet. Type a folder or a hub name above,\nor run: unsloth-tui demo", disabled=True)
-        self.models.add_options(options or [nothing])
-        if options:
+        self.models.add_options(
+            Option(foreign(line(model, rough_verdict(model, self.session, ground)))) for model in self.listed
+        )
+        if not self.listed:
+            self.models.add_option(Option("None has these letters. Enter takes what is typed.", disabled=True))
+        else:
             self.models.highlighted = 0
-            if not self.session.model.name and self.focused is self.name_entry and not self.name_entry.value:
-                self.models.focus()
+        self.query_one("#count", Label).update(f"Models ({len(self.listed)})")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        typed = event.value.strip()
+        if is_path(typed):
+            return
+        self.show_list(typed)
+        if self.soon:
+            self.soon.stop()
+        if len(typed) >= SEARCH_FROM:
+            self.soon = self.set_timer(PAUSE_S, lambda: self.look("hub", lambda _: search_hub(typed), self.show_hub))
+
+    def show_hub(self, found: tuple[OfferedModel, ...] | ModelError) -> None:
+        """Add what the hub has; a hub that cannot be reached is said above the list and stands in nobody's way."""
+        if isinstance(found, ModelError):
+            self.query_one("#count", Label).update(foreign(f"Models ({len(self.listed)}); {found}"))
+            return
+        at = self.models.highlighted
+        self.on_hub = found
+        self.show_list(self.name_entry.value.strip())
+        self.models.highlighted = at if at is not None and at < len(self.listed) else None
+
+    def action_pick(self) -> None:
+        if self.listed:
+            self.models.focus()
+
+    # ---- choosing
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if name := event.value.strip():
-            self.choose(name)
+        typed = event.value.strip()
+        if is_path(typed) or typed.count("/") == 1 or not self.listed:
+            if typed:
+                self.choose(typed)
+        elif typed:
+            self.take(self.listed[0])
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        if event.option_id:
-            self.choose(event.option_id)
+        if event.option_index < len(self.listed):
+            self.take(self.listed[event.option_index])
+
+    def take(self, model: OfferedModel) -> None:
+        """Choose a line of the list: a model, or the result of a run to train on."""
+        if model.place == "run":
+            self.post_message(SessionEdited({"model.name": model.base, "lora.continue_from": model.name}))
+            self.notify(f"goes on from {plain(model.title)}; ctrl+z takes it back", markup=False)
+        else:
+            self.choose(model.name)
 
     def choose(self, name: str) -> None:
         """Make it the session's model, and find out what it is."""
@@ -107,6 +205,7 @@ class ModelScreen(PlaceScreen):
     def look_at(self, name: str) -> None:
         """Read about a model in the background."""
         self.card.set_class(False, "-wrong")
+        self.described = None
         if not name:
             self.headline.update("No model is chosen yet")
             self.card.update(FIRST_STEPS)
@@ -116,48 +215,70 @@ class ModelScreen(PlaceScreen):
         revision = self.session.model.revision
         self.look("card", lambda _outdated: describe_model(name, revision), self.show_card)
 
-    def show_card(self, card: ModelCard | ModelError) -> None:
-        if isinstance(card, ModelError):
-            self.headline.update("This cannot be trained")
+    def show_card(self, found: Described | ModelError) -> None:
+        if isinstance(found, ModelError):
             self.card.set_class(True, "-wrong")
-            self.card.update(foreign(f"{card}\n\nType a folder, or take one of the models on the left."))
+            self.card.update(foreign(f"{found}\n\nType a folder, or take one of the models on the left."))
+            return
+        self.described = found
+        ahead = Ground(found.card.shape, gpu=self.around.gpu).forecast(self.session)
+        rows = f"as Tune is set, with rows of {self.session.model.max_seq_length} tokens"
+        self.card.update(foreign(card_text(found.card, found.details, ahead, rows)))
+
+    # ---- getting it
+
+    def action_download(self) -> None:
+        """Get the chosen model from the hub, or end that."""
+        name = self.session.model.name
+        if self.download and not self.download.poll().is_over:
+            self.download.cancel()
+        elif not name or is_path(name):
+            self.notify("Choose a model on the hub first (owner/model)")
         else:
-            self.card.update(foreign(card_text(card)))
+            self.download = Download()
+            self.download.start(name, self.session.model.revision, with_code=self.session.model.trust_remote_code)
+
+    def show_download(self) -> None:
+        if self.download is None:
+            return
+        state = self.download.poll()
+        self.progress_text.display = True
+        self.progress_text.update(foreign(download_text(state)))
+        if state.is_over:
+            self.download = None
+            self.action_look()
 
 
-def find_models(outdated: Outdated) -> list[KnownModel]:
-    """The models of this machine."""
-    from tui.catalog.known import known_models  # loads huggingface_hub, which the first picture need not wait for
+def find_models(outdated: Outdated) -> Surroundings:
+    """The models that can be chosen, and the GPU."""
+    from tui.run.models import offered_models  # loads huggingface_hub, which the first picture need not wait for
 
-    return known_models()
+    gpus = read_gpus()
+    return Surroundings(tuple(offered_models()), gpus[0] if gpus else None)
 
 
-def describe_model(name: str, revision: str | None) -> ModelCard | ModelError:
-    """What a folder or a hub name is, or why that cannot be said."""
-    from tui.catalog.hub import read_hub_model  # see find_models
+def search_hub(text: str) -> tuple[OfferedModel, ...] | ModelError:
+    """What the hub finds for some words, or why it does not."""
+    from tui.catalog.search import search  # see find_models
+    from tui.run.models import from_hub, search_arguments
 
     try:
-        return read_model(name) if is_path(name) else read_hub_model(name, revision)
+        asked = search_arguments(text)
+        page = search(asked.pop("text"), **asked)
+        following = search(search_arguments(text)["text"], **asked, page_token=page.next).rows if page.next else ()
+        return tuple(map(from_hub, (*page.rows, *following)))
     except ModelError as error:
         return error
 
 
-def card_text(card: ModelCard) -> str:
-    """Everything known of a model, a line each."""
-    if card.adapter_of:
-        return (
-            f"This is a LoRA adapter of {card.adapter_of}.\nTo train, choose that base model; to talk to it, go to Chat."
-            f"\n\nparameters    {words.count(card.parameters)}\non disk       {words.size(card.size_bytes)}"
-        )
-    template = "its own" if card.has_chat_template else "none: set data.chat_template, chatml suits a base model"
-    rows = [
-        ("architecture", card.architecture),
-        ("parameters", words.count(card.parameters)),
-        ("weights", words.size(card.size_bytes)),
-        ("layers", card.layers),
-        ("hidden size", card.hidden_size),
-        ("vocabulary", card.vocabulary),
-        ("context", None if card.context_length is None else f"{card.context_length} tokens"),
-        ("chat template", template),
-    ]
-    return "\n".join(f"{name:14}{'–' if value is None else value}" for name, value in rows)
+def describe_model(name: str, revision: str | None) -> Described | ModelError:
+    """What a folder or a hub name is, or why that cannot be said."""
+    from tui.catalog.hub import read_hub_details  # see find_models
+
+    try:
+        if is_path(name):
+            return Described(read_model(name))
+        details = read_hub_details(name, revision)
+        return Described(details.card, details)
+    except ModelError as error:
+        return error

@@ -109,7 +109,8 @@ class TuneScreen(PlaceScreen):
         for problem in problems:
             by_key.setdefault(problem.key, []).append(problem)
         self.form.problems = by_key
-        told = [*outlook_lines(self.session, outlook(self.session, self.findings.facts)), "", *problem_lines(problems)]
+        ahead, memory = outlook(self.session, self.findings.facts), self.findings.ground.forecast(self.session)
+        told = [*outlook_lines(self.session, ahead, memory), "", *problem_lines(problems)]
         self.outcome.update(foreign("\n".join(told)))
         self.show_help()
 

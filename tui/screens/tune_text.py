@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tui import words
+from tui.run.forecast import Forecast
 from tui.session.fields import FieldSpec, form_fields
 from tui.session.outlook import Outlook
 from tui.session.problem import Problem
 from tui.session.schema import Session
 from tui.session.text import describe, to_text
 
+BAR_WIDTH = 22
 
-def outlook_lines(session: Session, ahead: Outlook) -> list[str]:
+
+def outlook_lines(session: Session, ahead: Outlook, memory: Forecast | None = None) -> list[str]:
     """What follows from a session, a line each."""
     training, lora = session.training, session.lora
     batch, accumulation = training.per_device_train_batch_size, training.gradient_accumulation_steps
@@ -37,7 +40,22 @@ def outlook_lines(session: Session, ahead: Outlook) -> list[str]:
         f"  {words.count(ahead.steps)} updates in all" if ahead.steps else f"  {length}",
         f"  about {words.seconds(ahead.seconds)}, going by the last run" if ahead.seconds else "",
     ]
-    return [line for line in lines if line]
+    return [*(line for line in lines if line), *(memory_lines(memory) if memory else [])]
+
+
+def memory_lines(memory: Forecast) -> list[str]:
+    """What it takes of the GPU: a bar of its parts, and whether that fits."""
+    parts = memory.parts
+    trained = parts.adapter + parts.gradients + parts.optimiser
+    rows = (("weights", parts.weights, "█"), ("trained", trained, "▓"), ("batch", parts.activations + parts.loss, "▒"))
+    scale = max(memory.total_bytes, memory.free_bytes or 0)
+    bar = "".join(sign * round(BAR_WIDTH * size * memory.factor / scale) for _, size, sign in rows)
+    source = "by the last run" if memory.measured else "predicted"
+    told = [f"  memory {words.size(memory.total_bytes)}, {source}", f"  {bar.ljust(BAR_WIDTH, '·')}"]
+    told += [f"  {sign} {name} {words.size(size * memory.factor)}" for name, size, sign in rows]
+    if memory.verdict:
+        told.append(f"  {memory.verdict}: {words.size(memory.free_bytes)} free")
+    return told
 
 
 def problem_lines(problems: Sequence[Problem]) -> list[str]:

@@ -1,0 +1,491 @@
+"""What this box is and has, asked question by question; a question without an answer is known by the reason why.
+
+Nothing that is examined is imported, so that a broken library can be told from a missing one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import json
+import locale
+import os
+import platform
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution, requires, version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pynvml
+
+from tui.machine.gpu import GpuReading, driver_version, missing_reason, read_gpus
+from tui.machine.host import free_disk_bytes
+from tui.machine.llama_cpp import llama_cpp_folder
+from tui.resources import home
+
+HUB_S = 3.0
+"""So long the hub may take to answer."""
+ANSWER_S = 5.0
+"""So long any question may take; a dead network drive or name server would hold it for ever."""
+DEEP_S = 60.0
+"""So long torch may take to be imported."""
+
+PACKAGES = (
+    "torch", "unsloth", "unsloth_zoo", "transformers", "trl", "peft", "bitsandbytes", "datasets", "triton",
+    "xformers", "flash-attn", "huggingface_hub", "textual",
+)  # fmt: skip
+PCI = Path("/sys/bus/pci/devices")
+CGROUPS = Path("/sys/fs/cgroup")
+ASK_TORCH = """
+import json, torch
+print(json.dumps([torch.cuda.is_available(), torch.version.cuda, torch.cuda.get_arch_list()]))
+"""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A question that got no answer."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Python:
+    """The interpreter that this program and its engines run on."""
+
+    version: tuple[int, int, int]
+    folder: str
+    system: str
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU as it is now, what it can compute (None when the driver does not tell), and who computes on it."""
+
+    now: GpuReading
+    uuid: str = ""
+    capability: tuple[int, int] | None = None
+    users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Driver:
+    """The NVIDIA driver, the newest CUDA that it can run, and the GPUs that it sees."""
+
+    version: str = ""
+    cuda: tuple[int, int] | None = None
+    problem: str = ""
+    """Why it tells nothing; empty when it works."""
+    card: bool = False
+    """Whether there is an NVIDIA card in the box, seen without the driver."""
+    gpus: tuple[Gpu, ...] = ()
+    visible: str | None = None
+    """CUDA_VISIBLE_DEVICES."""
+
+
+@dataclass(frozen=True)
+class Packages:
+    """What is installed, and which versions this program names; by name in small letters with ``_``."""
+
+    installed: Mapping[str, str]
+    pinned: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """What compiled code needs: torch's CUDA (``13.0``), libraries of bitsandbytes (``cpu``, ``cuda130``), a C compiler."""
+
+    torch_cuda: str
+    """Empty where torch was built without CUDA, or is not here."""
+    libraries: tuple[str, ...]
+    compiler: str
+    headers: Path
+    """Where Python.h should be."""
+    has_headers: bool
+
+
+@dataclass(frozen=True)
+class Torch:
+    """What torch says of itself when it is imported, or why it cannot be."""
+
+    available: bool = False
+    cuda: str | None = None
+    arches: tuple[str, ...] = ()
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Where something is kept, and the room there."""
+
+    path: Path
+    free_bytes: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Main memory that this process may use, within the limits of its container or job, and processor cores."""
+
+    total_bytes: int
+    available_bytes: int
+    cores: int
+
+
+@dataclass(frozen=True)
+class Hub:
+    """What answers where the hub should be, unless it is switched off."""
+
+    endpoint: str
+    offline: bool = False
+    status: int | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """The terminal as its variables describe it, and what it runs inside (tmux, screen)."""
+
+    term: str
+    colours: int
+    """2**24, 256, 16, or 0 for a terminal that cannot be steered."""
+    size: tuple[int, int] | None
+    """Columns and rows; None without a terminal."""
+    inside: str
+    encoding: str
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of this program: its permissions once it is made, and what hinders writing and locking there."""
+
+    path: Path
+    mode: int | None
+    refused: str = ""
+    lock_problem: str = ""
+    file_system: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was asked of a box."""
+
+    python: Python | Unknown
+    packages: Packages | Unknown
+    driver: Driver | Unknown
+    kernels: Kernels | Unknown
+    runs_disk: Disk | Unknown
+    hub_disk: Disk | Unknown
+    temporary_disk: Disk | Unknown
+    memory: Memory | Unknown
+    hub: Hub | Unknown
+    token: str | Unknown
+    """Where the token for the hub comes from, never the token."""
+    llama_cpp: Path | Unknown | None
+    terminal: Terminal | Unknown
+    home: Home | Unknown
+    torch: Torch | Unknown | None = None
+    """None unless it was asked for."""
+
+
+def probe(deep: bool = False) -> Facts:
+    """Ask everything at once; `deep` has torch imported in a process of its own, which takes up to a minute."""
+    questions: dict[str, Callable[[], object]] = {
+        "python": _python,
+        "packages": _packages,
+        "driver": _driver,
+        "kernels": _kernels,
+        "runs_disk": lambda: Disk(place := home() / "runs", free_disk_bytes(place)),
+        "hub_disk": lambda: Disk(place := hub_cache(), free_disk_bytes(place)),
+        "temporary_disk": lambda: Disk(place := Path(tempfile.gettempdir()), free_disk_bytes(place)),
+        "memory": _memory,
+        "hub": ask_hub,
+        "token": _token_source,
+        "llama_cpp": llama_cpp_folder,
+        "terminal": _terminal,
+        "home": lambda: look_at_home(home()),
+    }
+    return Facts(**answers(questions), torch=ask_torch() if deep else None)
+
+
+def answers(questions: Mapping[str, Callable[[], object]], within_s: float = ANSWER_S) -> dict[str, Any]:
+    """What each question gave, or Unknown: all are asked at once, in threads that are left behind when they hang."""
+    found: dict[str, object] = {}
+
+    def ask(name: str) -> None:
+        try:
+            found[name] = questions[name]()
+        except Exception as error:  # whatever is wrong with one of them, the others are told
+            found[name] = Unknown(f"{type(error).__name__}: {error}")
+
+    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in questions]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + within_s
+    for thread in threads:
+        thread.join(max(0, until - time.monotonic()))
+    return {name: found.get(name, Unknown(f"no answer within {within_s:g} s")) for name in questions}
+
+
+def hub_cache() -> Path:
+    """Where downloads from the hub are kept; huggingface_hub's own rule, which is asked without importing it."""
+    told = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
+    return _expanded(told) if told else _hub_home() / "hub"
+
+
+def ask_hub(within_s: float = HUB_S) -> Hub:
+    """One HEAD request to the hub, without the token, through the proxy of the environment as downloads go."""
+    told = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    parts = urlsplit(told)
+    endpoint = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"  # no password is shown
+    switch = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    if switch.upper() in ("1", "ON", "YES", "TRUE"):
+        return Hub(endpoint, offline=True)
+    if parts.scheme not in ("http", "https"):
+        return Hub(endpoint, problem="that is no address of a server")
+    try:
+        request = urllib.request.Request(endpoint, method="HEAD", headers={"User-Agent": "unsloth-tui"})
+        opener = urllib.request.build_opener(_Straight, urllib.request.HTTPSHandler(context=_certificates()))
+        with opener.open(request, timeout=within_s) as answer:
+            return Hub(endpoint, status=answer.status)
+    except urllib.error.HTTPError as error:
+        return Hub(endpoint, status=error.code)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return Hub(endpoint, problem=_in_words(error, within_s))
+
+
+def ask_torch(within_s: float = DEEP_S) -> Torch | Unknown:
+    """Have torch imported in a process of its own."""
+    command = [sys.executable, "-c", ASK_TORCH]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=within_s, check=True
+        )
+        available, cuda, arches = json.loads(done.stdout.splitlines()[-1])
+        return Torch(bool(available), cuda, tuple(arches))
+    except subprocess.TimeoutExpired:
+        return Unknown(f"torch was not imported within {within_s:g} s")
+    except subprocess.CalledProcessError as error:
+        return Torch(failure=(error.stderr.strip().splitlines() or [f"it ended with {error.returncode}"])[-1])
+    except (OSError, ValueError, IndexError) as error:
+        return Unknown(f"{type(error).__name__}: {error}")
+
+
+def look_at_home(path: Path) -> Home:
+    """Write to the folder, or where it will be made, and lock a file there; nothing is left behind."""
+    near = next(folder for folder in (path, *path.parents) if folder.exists())
+    mode = path.stat().st_mode & 0o777 if path.is_dir() else None
+    try:
+        with tempfile.NamedTemporaryFile(dir=near, prefix=".doctor-") as file:
+            return Home(path, mode, lock_problem=_lock_problem(Path(file.name)), file_system=_file_system(near))
+    except OSError as error:
+        return Home(path, mode, refused=error.strerror or str(error))
+
+
+class _Straight(urllib.request.HTTPRedirectHandler):
+    """A redirection is an answer too: it is not followed."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _certificates() -> ssl.SSLContext:
+    """The same certificates that huggingface_hub trusts: those that are named, else certifi's, else the system's."""
+    named = os.environ.get("SSL_CERT_FILE")
+    bundle = Path(named) if named else _installed("certifi", "certifi/cacert.pem")
+    return ssl.create_default_context(cafile=bundle if bundle and bundle.is_file() else None)
+
+
+def _in_words(error: Exception, within_s: float) -> str:
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(reason, TimeoutError):
+        return f"no answer within {within_s:g} s"
+    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+
+
+def _python() -> Python:
+    return Python(sys.version_info[:3], sys.prefix, f"{platform.system()} {platform.machine()}")
+
+
+def _packages() -> Packages:
+    installed = {}
+    for name in PACKAGES:
+        try:
+            installed[_key(name)] = version(name)
+        except PackageNotFoundError:
+            continue
+    try:
+        told = requires("unsloth-tui") or []
+    except PackageNotFoundError:
+        told = []
+    pins = (re.fullmatch(r"([\w.-]+)==([^;\s]+)", line) for line in told)
+    return Packages(installed, {_key(pin[1]): pin[2] for pin in pins if pin})
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[-_.]+", "_", name).lower()
+
+
+def _driver() -> Driver:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    problem = missing_reason()
+    if problem:
+        return Driver(driver_version(), problem=problem, card=_has_card(), visible=visible)
+    number = _told(pynvml.nvmlSystemGetCudaDriverVersion)
+    cuda = (number // 1000, number % 1000 // 10) if number else None
+    return Driver(driver_version(), cuda, card=True, gpus=tuple(map(_gpu, read_gpus())), visible=visible)
+
+
+def _gpu(now: GpuReading) -> Gpu:
+    handle = _told(lambda: pynvml.nvmlDeviceGetHandleByIndex(now.index))
+    capability = _told(lambda: pynvml.nvmlDeviceGetCudaComputeCapability(handle))
+    processes = _told(lambda: pynvml.nvmlDeviceGetComputeRunningProcesses(handle)) or ()
+    uuid = _told(lambda: pynvml.nvmlDeviceGetUUID(handle)) or ""
+    return Gpu(now, uuid, capability and (capability[0], capability[1]), tuple(_who(each.pid) for each in processes))
+
+
+def _told(read: Callable[[], Any]) -> Any:
+    """A reading, or None where the driver does not tell; one that is missing leaves the others."""
+    try:
+        return read()
+    except pynvml.NVMLError:
+        return None
+
+
+def _who(pid: int) -> str:
+    """A process by name, number and user; a number alone is a process of another container."""
+    try:
+        process = psutil.Process(pid)
+        return f"{process.name()} {pid} of {process.username()}"
+    except psutil.Error:
+        return f"process {pid}"
+
+
+def _has_card() -> bool:
+    """Whether an NVIDIA card is on the bus, or its driver is in the kernel (containers and WSL hide the bus)."""
+    for vendor in PCI.glob("*/vendor"):
+        if vendor.read_text().strip() == "0x10de" and (vendor.parent / "class").read_text().startswith("0x03"):
+            return True
+    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/dxg").exists()
+
+
+def _kernels() -> Kernels:
+    headers = Path(sysconfig.get_paths()["include"])
+    compilers = [os.environ["CC"]] if os.environ.get("CC") else ["gcc", "clang"]
+    compiler = next(filter(None, map(shutil.which, compilers)), "")
+    return Kernels(_torch_cuda(), _libraries(), compiler, headers, (headers / "Python.h").is_file())
+
+
+def _torch_cuda() -> str:
+    """What torch/version.py has for CUDA, read as text."""
+    file = _installed("torch", "torch/version.py")
+    found = file and re.search(r"^cuda\b[^=\n]*=\s*['\"]([\d.]+)['\"]", file.read_text(), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def _libraries() -> tuple[str, ...]:
+    folder = _installed("bitsandbytes", "bitsandbytes")
+    found = folder.glob("libbitsandbytes_*") if folder else ()
+    return tuple(sorted(path.stem.removeprefix("libbitsandbytes_") for path in found))
+
+
+def _installed(package: str, path: str) -> Path | None:
+    """Where a file of a package lies, whether or not the package can be imported."""
+    try:
+        return Path(str(distribution(package).locate_file(path)))
+    except PackageNotFoundError:
+        return None
+
+
+def _memory() -> Memory:
+    memory = psutil.virtual_memory()
+    total = min([memory.total, *_memory_limits()])
+    return Memory(total, min(total, memory.available), len(psutil.Process().cpu_affinity()))
+
+
+def _memory_limits() -> Iterator[int]:
+    """What the control groups of this process and those above them allow, in bytes, in both versions of their files."""
+    groups = Path("/proc/self/cgroup")
+    for line in groups.read_text().splitlines() if groups.is_file() else ():
+        _, controllers, path = line.split(":", 2)
+        group = Path(path.lstrip("/"))
+        for folder in (group, *group.parents):
+            for file in (CGROUPS / folder / "memory.max", CGROUPS / "memory" / folder / "memory.limit_in_bytes"):
+                if (not controllers or "memory" in controllers) and file.is_file():
+                    limit = file.read_text().strip()
+                    yield from [int(limit)] if limit.isdecimal() else []  # "max" is no limit
+
+
+def _hub_home() -> Path:
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return _expanded(os.environ.get("HF_HOME") or f"{cache}/huggingface")
+
+
+def _expanded(path: str) -> Path:
+    return Path(os.path.expandvars(path)).expanduser()
+
+
+def _token_source() -> str:
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        if os.environ.get(name, "").strip():
+            return name
+    file = _expanded(os.environ.get("HF_TOKEN_PATH") or str(_hub_home() / "token"))
+    return str(file) if file.is_file() and file.read_text().strip() else ""
+
+
+def _terminal() -> Terminal:
+    term = os.environ.get("TERM", "").lower()
+    inside = "tmux" if os.environ.get("TMUX") else "screen" if os.environ.get("STY") else ""
+    return Terminal(term, _colours(term), _size(), inside, locale.getencoding())
+
+
+def _colours(term: str) -> int:
+    """As Rich, which Textual paints with, takes it from the variables."""
+    if term in ("dumb", "unknown"):
+        return 0
+    if os.environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
+        return 2**24
+    return 256 if term.endswith(("-256color", "-kitty")) else 16
+
+
+def _size() -> tuple[int, int] | None:
+    for stream in (1, 0, 2):
+        try:
+            return os.get_terminal_size(stream)
+        except OSError:
+            continue
+    return None
+
+
+def _lock_problem(path: Path) -> str:
+    """Whether a second handle is kept from a file that the first has locked, as `tui.run.lock` relies on."""
+    with path.open("rb") as first, path.open("rb") as second:
+        try:
+            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.strerror or str(error)
+        try:
+            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return ""
+        return "two may hold the same lock"
+
+
+def _file_system(path: Path) -> str:
+    """The kind of file system that a folder lies on, or an empty text."""
+    real = path.resolve()
+    mounts = [mount for mount in psutil.disk_partitions(all=True) if real.is_relative_to(mount.mountpoint)]
+    return max(mounts, key=lambda mount: len(mount.mountpoint)).fstype if mounts else ""

@@ -1,0 +1,99 @@
+"""What the Model place says in words: a line of the list, and all that is known of one model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui import words
+from tui.catalog.download_process import DownloadState
+from tui.catalog.local import ModelCard
+from tui.run.forecast import Forecast, Verdict
+
+if TYPE_CHECKING:  # huggingface_hub, which the first picture need not wait for
+    from tui.catalog.hub import HubDetails
+    from tui.run.models import OfferedModel
+
+FIRST_STEPS = """1  Choose a model here.
+2  F3 Data: choose what it learns from.
+3  F4 Tune: change what you like, or nothing.
+4  ctrl+t starts the run; F5 Live shows it.
+5  F6 Chat: hear base and tuned model.
+
+The run goes on when this window is closed.
+F1 lists every key of a place."""
+
+SIGNS: dict[Verdict | None, str] = {"fits": "✓ fits", "tight": "~ tight", "too big": "✗ too big", None: ""}
+BAR_WIDTH = 24
+
+
+def line(model: OfferedModel, verdict: Verdict | None) -> str:
+    """A model in two lines: its name; its size, whether it fits, and where it is."""
+    size = f"{words.count(model.parameters)}" if model.parameters else ""
+    place = {"here": "here", "hub cache": "here (hub cache)", "run": "result of a run", "Unsloth": "", "hub": "on the hub"}
+    disk = words.size(model.size_bytes) if model.size_bytes else ""
+    facts = [fact for fact in (size, SIGNS[verdict], disk, place[model.place], model.note) if fact]
+    return f"{model.title}\n  {' · '.join(facts)}"
+
+
+def card_text(card: ModelCard, details: HubDetails | None, ahead: Forecast | None, rows_told: str) -> str:
+    """Everything known of a model, a line each; `rows_told` says what the forecast takes for granted."""
+    if card.adapter_of:
+        return (
+            f"This is a LoRA adapter of {card.adapter_of}.\nChoose that base model, and this as lora.continue_from."
+            f"\n\nparameters    {words.count(card.parameters)}\non disk       {words.size(card.size_bytes)}"
+        )
+    template = "its own" if card.has_chat_template else "none: set data.chat_template, chatml suits a base model"
+    rows: list[tuple[str, object]] = [
+        ("architecture", card.architecture),
+        ("parameters", words.count(card.parameters)),
+        ("weights", words.size(card.size_bytes)),
+        ("layers", card.layers),
+        ("hidden size", card.hidden_size),
+        ("vocabulary", card.vocabulary),
+        ("context", None if card.context_length is None else f"{card.context_length} tokens"),
+        ("chat template", template),
+    ]
+    told = [f"{name:14}{'–' if value is None else value}" for name, value in rows]
+    return "\n".join([*told, *_hub_lines(details), *_memory_lines(ahead, rows_told)])
+
+
+def _hub_lines(details: HubDetails | None) -> list[str]:
+    if details is None:
+        return []
+    rows = [
+        ("licence", details.licence or "not told"),
+        ("access", "its licence must be accepted on the hub" if details.gated else "private" if details.private else "open"),
+        ("last change", f"{details.last_modified:%d %b %Y}" if details.last_modified else "–"),
+        ("files", len(details.files) if details.files else "–"),
+    ]
+    told = [f"{name:14}{value}" for name, value in rows]
+    warnings = [text for text in (details.refusal, details.cached_because) if text]
+    return [*told, *warnings, *(["", details.readme] if details.readme else [])]
+
+
+def _memory_lines(ahead: Forecast | None, rows_told: str) -> list[str]:
+    """Whether training it as the session says fits into the GPU."""
+    if ahead is None:
+        return []
+    needed = f"{'trains in':14}{words.size(ahead.total_bytes)}, {rows_told}"
+    if ahead.verdict is None:
+        return ["", needed, f"{'':14}no GPU here"]
+    return ["", needed, f"{'':14}{SIGNS[ahead.verdict]}: {words.size(ahead.free_bytes)} of the GPU are free"]
+
+
+def download_text(state: DownloadState) -> str:
+    """A download as a bar, with bytes, rate and time left; or how it ended."""
+    if state.error:
+        return f"✗ {state.error}"
+    if state.phase == "cancelled":
+        return "ended; F8 goes on from here"
+    if state.path:
+        return "✓ it is here now"
+    if not state.bytes_total:
+        return f"{state.phase} …"
+    share = state.bytes_done / state.bytes_total
+    bar = ("█" * round(share * BAR_WIDTH)).ljust(BAR_WIDTH, "·")
+    rate = f", {words.size(int(state.rate_bytes_s))}/s" if state.rate_bytes_s else ""
+    left = f", {words.seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
+    amounts = f"{words.size(state.bytes_done)} of {words.size(state.bytes_total)}"
+    return f"{bar} {share:.0%}\n{amounts}{rate}{left} · file {state.files_done + 1} of {state.files} (F8 ends it)"
