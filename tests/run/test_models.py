@@ -12,8 +12,17 @@ from tui.catalog.unsloth_models import models_in, parameters_in_name, unsloth_mo
 from tui.machine.gpu import GpuReading
 from tui.machine.memory import predict
 from tui.run.forecast import Ground
-from tui.run.models import OfferedModel, matching, offered_models, rough_shape, rough_verdict, search_arguments
+from tui.run.models import (
+    OfferedModel,
+    matching,
+    models_below,
+    offered_models,
+    rough_shape,
+    rough_verdict,
+    search_arguments,
+)
 from tui.session import file
+from tui.session.recent import remember
 from tui.session.schema import Session
 
 SOURCE = """
@@ -113,3 +122,27 @@ def test_words_narrow_the_search() -> None:
         "text": "qwen instruct under:x", "author": "unsloth", "largest_parameters": 8_000_000_000, "licence": "apache-2.0",
     }  # fmt: skip
     assert matching(LISTED, "author:unsloth qwen") == LISTED[:2]
+
+
+def test_folders_of_earlier_sessions_are_remembered_and_others_found(
+    home: Path, tmp_path: Path, hollow_model: Callable[..., Path]
+) -> None:
+    folder = hollow_model("store-7B")
+    path = tmp_path / "one.toml"
+    file.save(file.from_table({"model": {"name": str(folder)}}), path)
+    remember(path)
+    first = offered_models()[0]
+    assert (first.title, first.place, first.parameters) == ("store-7B", "here", 7e9)
+    assert first.size_bytes == (folder / "model.safetensors").stat().st_size
+    assert [model.name for model in models_below(tmp_path)] == [str(folder)]
+
+
+def test_checkpoints_of_a_run_can_be_gone_on_from(demo_run_folder: Path) -> None:
+    for number in (10, 20):
+        place = demo_run_folder / "checkpoints" / f"checkpoint-{number}"
+        place.mkdir(parents=True)
+        (place / "adapter_config.json").write_text("{}")
+    found = [model for model in offered_models() if model.place == "run"]
+    assert [model.name for model in found] == [
+        str(demo_run_folder), *(str(demo_run_folder / "checkpoints" / f"checkpoint-{number}") for number in (20, 10)),
+    ]  # fmt: skip

@@ -17,7 +17,7 @@ from tui.app import UnslothTui
 from tui.machine.gpu import GpuUser
 from tui.run import pace
 from tui.run.folder import RunFolder
-from tui.screens import model as module
+from tui.screens import model_looks as module
 from tui.screens.dialogs.ask import TextDialog
 from tui.screens.dialogs.gpus import GpuChoice
 from tui.session import file
@@ -178,3 +178,31 @@ async def test_the_doctor_is_a_command_of_the_palette(home: Path) -> None:
         app.action_doctor()
         await until(pilot, lambda: isinstance(app.screen, TextDialog), 20)
         assert "torch: " in app.screen.text and "GPU" in app.screen.text.split("\n")[0]  # type: ignore[attr-defined]
+
+
+async def test_a_folder_that_holds_models_lists_them(tmp_path: Path, hollow_model: Callable[..., Path]) -> None:
+    (tmp_path / "store").mkdir()
+    for name in ("first-1B", "second-2B"):
+        hollow_model(name).rename(tmp_path / "store" / name)
+    app = UnslothTui()
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        app.screen.query_one("#name", Input).focus()
+        app.screen.query_one("#name", Input).value = str(tmp_path / "store")
+        await until(pilot, lambda: [line.split("\n")[0] for line in lines(app)] == ["first-1B", "second-2B"])
+        await pilot.press("down", "down", "enter")
+        await until(pilot, lambda: app.session.model.name == str(tmp_path / "store" / "second-2B"))
+
+
+async def test_more_than_a_page_of_the_hub_can_be_had(hub: Hub) -> None:
+    for number in range(60):
+        hub.add(f"owner/found-{number:02}", {"config.json": b"{}"})
+    app = UnslothTui()
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settled(pilot)
+        app.screen.query_one("#name", Input).focus()
+        await pilot.press(*"found-")
+        await until(pilot, lambda: "… more from the hub" in lines(app))
+        assert len(lines(app)) == 51
+        await pilot.press("down", "end", "enter")
+        await until(pilot, lambda: len(lines(app)) == 60)

@@ -11,23 +11,8 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from tui import words
-from tui.machine.probes import (
-    PACKAGES,
-    Disk,
-    Driver,
-    Facts,
-    Gpu,
-    Home,
-    Hub,
-    Kernels,
-    Memory,
-    Packages,
-    Python,
-    Terminal,
-    Torch,
-    Unknown,
-    probe,
-)
+from tui.machine.box import Disk, Driver, Facts, Gpu, Home, Hub, Kernels, Memory, Packages, Python, Terminal, Torch, Unknown
+from tui.machine.probes import PACKAGES, probe
 
 T = TypeVar("T")
 State = Literal["ok", "limited", "missing", "unknown"]

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal
 
 from tui.catalog.known import known_models
+from tui.catalog.local import is_path
 from tui.catalog.search import HubRow
 from tui.catalog.shape import ModelShape
 from tui.catalog.unsloth_models import parameters_in_name, unsloth_models
 from tui.run.folder import list_runs
 from tui.run.forecast import Ground, Verdict
 from tui.session import file
+from tui.session.recent import list_recent
 from tui.session.schema import Session
 
 RUNS_LISTED = 50
+DEPTH = 3
 Place = Literal["here", "hub cache", "run", "Unsloth", "hub"]
 
 
@@ -49,6 +53,7 @@ def offered_models() -> list[OfferedModel]:
         )
         for known in known_models()
     ]
+    here += [_folder(path) for path in remembered_folders() if str(path) not in {model.name for model in here}]
     cached = {model.name.lower() for model in here}
     known = [
         OfferedModel(model.name, model.name, "Unsloth", model.parameters, None, model.variants)
@@ -58,15 +63,44 @@ def offered_models() -> list[OfferedModel]:
     return [*here, *_runs(), *known]
 
 
-def _runs() -> list[OfferedModel]:
-    found = []
-    for folder in islice((run for run in list_runs() if (run.adapter / "adapter_config.json").is_file()), RUNS_LISTED):
+def remembered_folders() -> list[Path]:
+    """The model folders that recent sessions and runs name, and that are still there."""
+    named = [recent.session.model.name for recent in list_recent()]
+    for run in islice(list_runs(), RUNS_LISTED):
         try:
-            base = file.load(folder.session).model.name
+            named.append(file.load(run.session).model.name)
         except file.SessionError:
             continue
-        size = sum(path.stat().st_size for path in folder.adapter.iterdir() if path.is_file())
-        found.append(OfferedModel(str(folder.path), folder.name, "run", size_bytes=size, base=base))
+    folders = {Path(name).expanduser() for name in named if is_path(name)}
+    return sorted(folder for folder in folders if (folder / "config.json").is_file())
+
+
+def models_below(folder: Path) -> list[OfferedModel]:
+    """The model folders in a folder, down to its third level. Raises OSError."""
+    found = {path.parent for depth in range(1, DEPTH + 1) for path in folder.glob("*/" * depth + "config.json")}
+    return [_folder(path) for path in sorted(found) if next(path.glob("*.safetensors"), None)]
+
+
+def _folder(path: Path) -> OfferedModel:
+    size = sum(part.stat().st_size for part in path.glob("*.safetensors"))
+    return OfferedModel(str(path), path.name, "here", parameters_in_name(path.name) or size / 2, size)
+
+
+def _runs() -> list[OfferedModel]:
+    """The adapters of runs, and their checkpoints after each."""
+    found = []
+    for folder in islice(list_runs(), RUNS_LISTED):
+        places = [folder.adapter, *sorted(folder.checkpoints.glob("checkpoint-*"), reverse=True)]
+        adapters = [path for path in places if (path / "adapter_config.json").is_file()]
+        try:
+            base = file.load(folder.session).model.name if adapters else ""
+        except file.SessionError:
+            continue
+        for path in adapters:
+            size = sum(part.stat().st_size for part in path.iterdir() if part.is_file())
+            whole = path == folder.adapter
+            title = folder.name if whole else f"{folder.name} {path.name}"
+            found.append(OfferedModel(str(folder.path if whole else path), title, "run", size_bytes=size, base=base))
     return found
 
 

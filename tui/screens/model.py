@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -16,18 +15,26 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.catalog.download_process import Download
-from tui.catalog.local import ModelCard, ModelError, is_path, read_model
-from tui.machine.gpu import GpuReading, read_gpus
+from tui.catalog.local import ModelError, is_path
 from tui.run.forecast import Ground
-from tui.screens.base import Outdated, PlaceScreen
+from tui.screens.base import PlaceScreen
 from tui.screens.messages import SessionEdited
+from tui.screens.model_looks import (
+    Described,
+    HubPage,
+    Surroundings,
+    describe_model,
+    find_models,
+    look_below,
+    search_hub,
+)
 from tui.screens.model_text import FIRST_STEPS, card_text, download_text, line
+from tui.screens.tune_text import mend_words
 from tui.session.schema import Session
 from tui.widgets.foreign import foreign, plain
 from tui.widgets.paths import PathSuggester
 
 if TYPE_CHECKING:
-    from tui.catalog.hub import HubDetails
     from tui.run.models import OfferedModel
 
 SHOWN = 300
@@ -35,22 +42,7 @@ SEARCH_FROM = 3
 """Letters from which the hub is asked too."""
 PAUSE_S = 0.5
 DOWNLOAD_S = 0.5
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What is there to choose from, and the GPU to train on."""
-
-    models: tuple[OfferedModel, ...] = ()
-    gpu: GpuReading | None = None
-
-
-@dataclass(frozen=True)
-class Described:
-    """What was found out about the chosen model."""
-
-    card: ModelCard
-    details: HubDetails | None = None
+MORE = "more"
 
 
 class ModelScreen(PlaceScreen):
@@ -78,6 +70,8 @@ class ModelScreen(PlaceScreen):
         super().__init__()
         self.around = Surroundings()
         self.on_hub: tuple[OfferedModel, ...] = ()
+        self.page: HubPage | None = None
+        """What the hub answered last."""
         self.listed: list[OfferedModel] = []
         self.described: Described | None = None
         self.soon: Timer | None = None
@@ -85,7 +79,7 @@ class ModelScreen(PlaceScreen):
 
     def compose_body(self) -> Iterable[Widget]:
         yield Label(
-            "Letters find a model (also author: licence: under:8b); Enter takes it or a path",
+            "Letters find a model (also author: licence: under:8b); Enter takes it",
             classes="hint",
         )
         yield Input(placeholder="qwen 4b, /path/to/model or owner/model", id="name", compact=True, suggester=PathSuggester())
@@ -134,11 +128,17 @@ class ModelScreen(PlaceScreen):
 
     def show_list(self, typed: str) -> None:
         """List what has these letters: of this machine, of runs, of Unsloth, and what the hub had to say."""
-        from tui.run.models import matching, rough_verdict  # see find_models
+        from tui.run.models import matching  # loads huggingface_hub
 
         known = {model.name.lower() for model in self.around.models}
         everything = [*self.around.models, *(model for model in self.on_hub if model.name.lower() not in known)]
-        self.listed = matching(everything, typed)[:SHOWN]
+        self.fill(matching(everything, typed)[:SHOWN])
+
+    def fill(self, models: list[OfferedModel]) -> None:
+        """Show these models, each with whether it would fit."""
+        from tui.run.models import rough_verdict  # loads huggingface_hub
+
+        self.listed = models
         ground = Ground(gpu=self.around.gpu)
         self.models.clear_options()
         self.models.add_options(
@@ -148,11 +148,15 @@ class ModelScreen(PlaceScreen):
             self.models.add_option(Option("None has these letters. Enter takes what is typed.", disabled=True))
         else:
             self.models.highlighted = 0
+        more = self.page and self.page.next and self.page.text == self.name_entry.value.strip()
+        if more:
+            self.models.add_option(Option("… more from the hub", id=MORE))
         self.query_one("#count", Label).update(f"Models ({len(self.listed)})")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         typed = event.value.strip()
         if is_path(typed):
+            self.look("below", lambda _: look_below(typed), self.show_below)
             return
         self.show_list(typed)
         if self.soon:
@@ -160,13 +164,19 @@ class ModelScreen(PlaceScreen):
         if len(typed) >= SEARCH_FROM:
             self.soon = self.set_timer(PAUSE_S, lambda: self.look("hub", lambda _: search_hub(typed), self.show_hub))
 
-    def show_hub(self, found: tuple[OfferedModel, ...] | ModelError) -> None:
+    def show_below(self, found: list[OfferedModel]) -> None:
+        """List the models in the folder that is typed, if there are any."""
+        if found:
+            self.fill(found)
+
+    def show_hub(self, found: HubPage | ModelError) -> None:
         """Add what the hub has; a hub that cannot be reached is said above the list and stands in nobody's way."""
         if isinstance(found, ModelError):
             self.query_one("#count", Label).update(foreign(f"Models ({len(self.listed)}); {found}"))
             return
         at = self.models.highlighted
-        self.on_hub = found
+        earlier = self.on_hub if self.page and self.page.text == found.text else ()
+        self.on_hub, self.page = (*earlier, *found.models), found
         self.show_list(self.name_entry.value.strip())
         self.models.highlighted = at if at is not None and at < len(self.listed) else None
 
@@ -185,6 +195,10 @@ class ModelScreen(PlaceScreen):
             self.take(self.listed[0])
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        if event.option_id == MORE and self.page:
+            text, token = self.page.text, self.page.next
+            self.look("hub", lambda _: search_hub(text, token), self.show_hub)
+            return
         if event.option_index < len(self.listed):
             self.take(self.listed[event.option_index])
 
@@ -221,9 +235,13 @@ class ModelScreen(PlaceScreen):
             self.card.update(foreign(f"{found}\n\nType a folder, or take one of the models on the left."))
             return
         self.described = found
-        ahead = Ground(found.card.shape, gpu=self.around.gpu).forecast(self.session)
+        ground = Ground(found.card.shape, gpu=self.around.gpu)
         rows = f"as Tune is set, with rows of {self.session.model.max_seq_length} tokens"
-        self.card.update(foreign(card_text(found.card, found.details, ahead, rows)))
+        mend = next((mend_words(problem.mend) for problem in ground.problems(self.session)), "")
+        told = card_text(found.card, found.details, ground.forecast(self.session), rows, mend)
+        offered = next((model for model in self.around.models if model.name == found.card.name), None)
+        names = ["", "other names", *(f"  {name}" for name in offered.variants)] if offered and offered.variants else []
+        self.card.update(foreign("\n".join([told, *names])))
 
     # ---- getting it
 
@@ -247,38 +265,3 @@ class ModelScreen(PlaceScreen):
         if state.is_over:
             self.download = None
             self.action_look()
-
-
-def find_models(outdated: Outdated) -> Surroundings:
-    """The models that can be chosen, and the GPU."""
-    from tui.run.models import offered_models  # loads huggingface_hub, which the first picture need not wait for
-
-    gpus = read_gpus()
-    return Surroundings(tuple(offered_models()), gpus[0] if gpus else None)
-
-
-def search_hub(text: str) -> tuple[OfferedModel, ...] | ModelError:
-    """What the hub finds for some words, or why it does not."""
-    from tui.catalog.search import search  # see find_models
-    from tui.run.models import from_hub, search_arguments
-
-    try:
-        asked = search_arguments(text)
-        page = search(asked.pop("text"), **asked)
-        following = search(search_arguments(text)["text"], **asked, page_token=page.next).rows if page.next else ()
-        return tuple(map(from_hub, (*page.rows, *following)))
-    except ModelError as error:
-        return error
-
-
-def describe_model(name: str, revision: str | None) -> Described | ModelError:
-    """What a folder or a hub name is, or why that cannot be said."""
-    from tui.catalog.hub import read_hub_details  # see find_models
-
-    try:
-        if is_path(name):
-            return Described(read_model(name))
-        details = read_hub_details(name, revision)
-        return Described(details.card, details)
-    except ModelError as error:
-        return error

@@ -35,8 +35,11 @@ def line(model: OfferedModel, verdict: Verdict | None) -> str:
     return f"{model.title}\n  {' · '.join(facts)}"
 
 
-def card_text(card: ModelCard, details: HubDetails | None, ahead: Forecast | None, rows_told: str) -> str:
-    """Everything known of a model, a line each; `rows_told` says what the forecast takes for granted."""
+def card_text(card: ModelCard, details: HubDetails | None, ahead: Forecast | None, rows_told: str, mend: str) -> str:
+    """Everything known of a model, a line each; `rows_told` says what the forecast takes for granted.
+
+    `mend` is the change that would make it fit.
+    """
     if card.adapter_of:
         return (
             f"This is a LoRA adapter of {card.adapter_of}.\nChoose that base model, and this as lora.continue_from."
@@ -54,7 +57,7 @@ def card_text(card: ModelCard, details: HubDetails | None, ahead: Forecast | Non
         ("chat template", template),
     ]
     told = [f"{name:14}{'–' if value is None else value}" for name, value in rows]
-    return "\n".join([*told, *_hub_lines(details), *_memory_lines(ahead, rows_told)])
+    return "\n".join([*told, *_hub_lines(details), *_memory_lines(ahead, rows_told, mend)])
 
 
 def _hub_lines(details: HubDetails | None) -> list[str]:
@@ -71,14 +74,15 @@ def _hub_lines(details: HubDetails | None) -> list[str]:
     return [*told, *warnings, *(["", details.readme] if details.readme else [])]
 
 
-def _memory_lines(ahead: Forecast | None, rows_told: str) -> list[str]:
+def _memory_lines(ahead: Forecast | None, rows_told: str, mend: str) -> list[str]:
     """Whether training it as the session says fits into the GPU."""
     if ahead is None:
         return []
     needed = f"{'trains in':14}{words.size(ahead.total_bytes)}, {rows_told}"
     if ahead.verdict is None:
         return ["", needed, f"{'':14}no GPU here"]
-    return ["", needed, f"{'':14}{SIGNS[ahead.verdict]}: {words.size(ahead.free_bytes)} of the GPU are free"]
+    verdict = f"{'':14}{SIGNS[ahead.verdict]}: {words.size(ahead.free_bytes)} of the GPU are free"
+    return ["", needed, verdict, *([f"{'':14}it fits with: {mend} (F4, then F8)"] if mend else [])]
 
 
 def download_text(state: DownloadState) -> str:
