@@ -120,7 +120,9 @@ class FieldRow(Horizontal):
 
     def retype(self, text: str | None) -> None:
         """Show what was typed for the field elsewhere, or when that was mended there, the value."""
-        if text is not None:
+        if not self.query(Input):  # it is being built, or its value is chosen
+            self._first_text = text
+        elif text is not None:
             self.query_one(Input).value = text
         elif self.complaint:
             self._complain("")
