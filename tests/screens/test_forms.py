@@ -39,6 +39,12 @@ def told(app: UnslothTui, selector: str) -> str:
     return str(widget.render())
 
 
+def found(app: UnslothTui) -> list[str]:
+    """The fields that a search shows, once they can be typed into."""
+    rows = app.screen.query("#found FieldRow").results(FieldRow)
+    return [it.spec.key for it in rows if it.query("Input, Choice, LongChoice")]
+
+
 async def calm(pilot: Pilot[None]) -> None:
     """Let a key do all it does: an edit goes from the row to the window and comes back through the screen."""
     for _ in range(4):
@@ -71,7 +77,7 @@ async def test_every_field_is_found_by_its_key_and_set(desk: Session) -> None:
             if spec.key in ("model.name", "data.source"):
                 continue
             app.screen.query_one("#search", Input).value = spec.keys[0]
-            await until(pilot, lambda spec=spec: any(it.spec == spec for it in app.screen.query("#found FieldRow")))
+            await until(pilot, lambda spec=spec: spec.key in found(app))
             field = next(it for it in app.screen.query("#found FieldRow").results(FieldRow) if it.spec == spec)
             field.editor.focus()
             before = field.value
@@ -115,8 +121,7 @@ async def test_search_finds_a_field_by_a_word_of_its_help_and_escape_gives_the_f
         await tune(pilot)
         await pilot.press("/", *"over-fit")
         await calm(pilot)
-        found = [it.spec.key for it in app.screen.query("#found FieldRow").results(FieldRow)]
-        assert "training.weight_decay" in found and "lora.lora_dropout" in found
+        await until(pilot, lambda: {"training.weight_decay", "lora.lora_dropout"} <= set(found(app)))
         assert not app.screen.query_one("#body").display
         await pilot.press("escape")
         await calm(pilot)
@@ -130,7 +135,7 @@ async def test_what_was_typed_wrong_in_a_search_is_still_there_after_it(desk: Se
         for key in ("lora.r", "training.weight_decay"):  # one is in the form, the other in a section that is still folded
             await pilot.press("ctrl+f")
             app.screen.query_one("#search", Input).value = key
-            await until(pilot, lambda key=key: [it.spec.key for it in app.screen.query("#found FieldRow")][:1] == [key])
+            await until(pilot, lambda key=key: found(app)[:1] == [key])
             app.screen.query("#found FieldRow").first(FieldRow).query_one(Input).value = "many"
             await calm(pilot)
             await pilot.press("escape")
@@ -144,7 +149,7 @@ async def test_what_was_typed_wrong_in_a_search_is_still_there_after_it(desk: Se
         assert "Rank (r): should be a whole number" in told(app, "#outcome")
         await pilot.press("ctrl+f")
         app.screen.query_one("#search", Input).value = "lora.r"
-        await until(pilot, lambda: app.screen.query("#found FieldRow"))
+        await until(pilot, lambda: found(app)[:1] == ["lora.r"])
         app.screen.query("#found FieldRow").first(FieldRow).query_one(Input).value = "8"
         await calm(pilot)
         await pilot.press("escape")
