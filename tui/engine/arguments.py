@@ -16,7 +16,7 @@ SWITCHES = {"unsloth": "unsloth", "true": True, "false": False}
 def loading_arguments(session: Session) -> dict[str, Any]:
     """For FastLanguageModel.from_pretrained, without the names of model and number format."""
     chosen = arguments(session, "FastLanguageModel.from_pretrained")
-    for name in ("model_name", "dtype", "adapter"):
+    for name in ("model_name", "dtype"):
         chosen.pop(name, None)
     if session.model.attn_implementation == "auto":
         del chosen["attn_implementation"]
