@@ -30,7 +30,10 @@ CARD = "---\nlicense: apache-2.0\ntags:\n- small\n---\n\n# A small model\n\nIt w
 
 @dataclass
 class Repo:
-    """A model on the hub; its files are real ones on disk."""
+    """A model on the hub, or a dataset (``datasets/owner/name``), also another branch of one (``...@refs/convert/parquet``).
+
+    Its files are real ones on disk.
+    """
 
     name: str
     folder: Path
@@ -220,7 +223,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.list_models()
         if found := re.fullmatch(r"/api/models/(.+?)(?:/(revision|tree)/([^/]+))?", self.where):
             return self.tell(*found.groups())
-        if found := re.fullmatch(r"/(.+?)/resolve/([^/]+)/(.+)", self.where):
+        if found := re.fullmatch(r"/api/(datasets/[^/]+/[^/]+)(?:/(revision)/(.+))?", self.where):
+            return self.tell(*found.groups())
+        if found := re.fullmatch(r"/(.+?)/resolve/(refs/convert/[^/]+|[^/]+)/(.+)", self.where):
             return self.resolve(*found.groups())
         return self.refuse(404)
 
@@ -273,11 +278,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def repo_of(self, name: str, revision: str | None) -> Repo | None:
         """The repository, or an answer that says why not."""
-        repo = self.hub.repos.get(name)
+        branches = [repo for key, repo in self.hub.repos.items() if key.startswith(f"{name}@")]
+        branch = next((repo for repo in branches if revision in (repo.name.partition("@")[2], repo.commit)), None)
+        repo = branch or self.hub.repos.get(name)
         if repo is None or not self.may_see(repo):
             self.refuse(404 if self.user else 401, "RepoNotFound", "Repository not found")
             return None
-        if revision not in (None, "main", repo.commit):
+        if not branch and revision not in (None, "main", repo.commit):
             self.refuse(404, "RevisionNotFound", f"Invalid rev id: {revision}")
             return None
         return repo

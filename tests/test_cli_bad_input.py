@@ -108,20 +108,21 @@ def test_a_folder_that_is_no_model(ask: Ask, session: Session, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", " is empty: there is not a single row in it"),
-        (GOOD_ROW * 4 + '{"a"}\n', ", line 5 is not JSON: Expecting ':' delimiter at column 5"),
-        (GOOD_ROW * 250 + "{}\n", ", row 251: prompt is missing"),
-        ('{"id": 1}\n{"id": 2}\n', ": no row holds any text (columns: id)"),
+        ("", "train.jsonl is empty: there is not a single row in it"),
+        (GOOD_ROW * 4 + '{"a"}\n', "train.jsonl, line 5: it is not JSON: Expecting ':' delimiter at column 5"),
+        (GOOD_ROW * 250 + "{}\n", "train.jsonl, line 251: column 'prompt' is missing"),
+        ('{"id": 1}\n{"id": 2}\n', "no row holds any text (columns: id)"),
         (
-            '{"\\u001b[2J": "x", "b\\nc": "y"}\n',
-            ": no known format fits the columns  [2J, b c; known are messages, sharegpt, alpaca, prompt-completion and text",
+            '{"\\u001b[2J": "x", "b\\nc": "y", "d": "z"}\n',
+            "no format fits these rows (columns: \\x1b[2J, b\\nc, d); set data.format to columns, "
+            "and data.user and data.assistant to templates like {column}",
         ),
     ],
 )
 def test_data_that_cannot_be_trained_on(ask: Ask, session: Session, tmp_path: Path, content: str, said: str) -> None:
     path = session()
     (tmp_path / "train.jsonl").write_text(content)
-    refused(ask("start", path), f"data.source: {tmp_path / 'train.jsonl'}{said}")
+    refused(ask("start", path), f"data.source: {said.replace('train.jsonl is', f'{tmp_path}/train.jsonl is')}")
 
 
 @pytest.mark.parametrize(
@@ -233,7 +234,7 @@ def test_a_missing_model_and_a_bad_line_in_a_real_process(session: Session, tmp_
     said = really("start", path)
     assert (said.code, said.out, len(said.err.splitlines())) == (1, "", 2)
     assert said.err.splitlines()[0] == "unsloth-tui: model.name: there is no folder /no/such/model"
-    assert f"{tmp_path / 'train.jsonl'}, line 2 is not JSON" in said.err
+    assert "train.jsonl, line 2: it is not JSON" in said.err
 
 
 def test_without_runs_there_is_nothing_to_list() -> None:

@@ -22,7 +22,7 @@ from tui.machine.host import HostReading
 from tui.machine.sampler import Sampler
 from tui.run.client import Client, View
 from tui.run.conversation import Conversation
-from tui.run.events import PhaseChanged, Previewed
+from tui.run.events import Inspected, PhaseChanged, Previewed
 from tui.run.folder import RunFolder
 from tui.run.preflight import preflight
 from tui.run.state import RunState
@@ -46,7 +46,7 @@ DRAIN_S = 1 / 10
 def data_screen() -> Screen[Any]:
     from tui.screens.data import DataScreen
 
-    return DataScreen().data_bind(UnslothTui.session, UnslothTui.preview, UnslothTui.workbench_phase)
+    return DataScreen().data_bind(UnslothTui.session, UnslothTui.preview, UnslothTui.inspected, UnslothTui.workbench_phase)
 
 
 def chat_screen() -> Screen[Any]:
@@ -111,6 +111,8 @@ class UnslothTui(DeskApp):
     conversation: var[Conversation] = var(Conversation)
     workbench_phase: var[PhaseChanged | None] = var(None)
     preview: var[Previewed | None] = var(None)
+    inspected: var[Inspected | None] = var(None)
+    inspected_session: var[Session | None] = var(None)
 
     def __init__(
         self, session: Session | None = None, session_path: Path | None = None, run: RunFolder | None = None
@@ -207,6 +209,9 @@ class UnslothTui(DeskApp):
         problems = await asyncio.to_thread(preflight, session)
         blocking = [f"{key}: {text}" for key, text in self.refused.items()]
         blocking += [str(problem) for problem in problems if problem.blocking]
+        if not blocking:
+            obstacles = self.client.view.obstacles(session)
+            blocking += [f"{finding.title} ({finding.count:,}). {finding.advice}" for finding in obstacles]
         if blocking:
             self.push_screen(TextDialog("This cannot be trained yet", "\n\n".join(blocking)))
         elif await self.agreed(session) and self.ask(lambda: self.client.start(session)):
@@ -254,4 +259,10 @@ class UnslothTui(DeskApp):
         self.ask(self.client.clear_conversation)
 
     def on_preview_wanted(self, event: messages.PreviewWanted) -> None:
-        self.ask(lambda: self.client.preview(event.row, self.session))
+        self.ask(lambda: self.client.preview(event.row, self.session, tokens=event.tokens))
+
+    def on_inspection_wanted(self) -> None:
+        self.ask(lambda: self.client.inspect(self.session))
+
+    def on_inspection_cancelled(self) -> None:
+        self.ask(self.client.cancel_inspection)

@@ -253,6 +253,40 @@ def chat(
         _refuse(str(problem) for problem in error.problems)
 
 
+@app.command()
+def inspect(
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="A file, a folder, owner/name on the hub, or a session.")
+    ],
+    model: Annotated[str, typer.Option(help="Count the tokens of this model too: a folder or a name on the hub.")] = "",
+    read_as: Annotated[str, typer.Option("--format", help="How the rows are read; auto finds out.")] = "",
+    split: Annotated[str, typer.Option(help="A part of it, with a slice where wanted: train[:1000].")] = "",
+    subset: Annotated[str, typer.Option(help="The configuration of a hub dataset that has several.")] = "",
+    write: Annotated[Path | None, typer.Option(metavar="SESSION.toml", help="Write [data] of a session.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a dataset holds, how it is read, and what is wrong with it; with a model, what its tokens come to."""
+    from tui import inspect_console
+    from tui.session import file
+    from tui.session.schema import Session
+
+    is_session = dataset.endswith(".toml")
+    told = {"data.source": "" if is_session else dataset, "model.name": model, "data.format": read_as}
+    told |= {"data.split": split, "data.subset": subset}
+    changes = {key: value for key, value in told.items() if value}
+    try:
+        begun = _load(Path(dataset)) if is_session else Session()
+        session = file.anchored(file.replace_values(begun, changes), Path.cwd())
+        code = inspect_console.inspect(session, as_json=as_json)
+        if write:
+            before = _load(write) if write.exists() else Session()
+            data = {f"data.{name}": value for name, value in session.data.model_dump().items()}
+            file.save(file.replace_values(before, data), write)
+    except file.SessionError as error:
+        _refuse(str(problem) for problem in error.problems)
+    raise typer.Exit(code)
+
+
 def _open_window(session: Session | None, path: Path | None, folder: RunFolder | None = None) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         _refuse(["the window needs a terminal; see unsloth-tui --help for what works without one"])

@@ -21,6 +21,7 @@ from tui.catalog.download_process import Download, DownloadState
 from tui.catalog.local import read_model
 
 hub = hub_server.hub
+pytestmark = pytest.mark.slow
 
 NAME = "owner/model"
 KEPT = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]

@@ -123,11 +123,14 @@ def test_no_header_raises_anything_but_a_model_error(tmp_path: Path, content: by
 def test_a_model_folder_is_read_whole(hollow_model: Callable[..., Path], safetensors: Safetensors) -> None:
     folder = hollow_model(num_hidden_layers=30, hidden_size=576, vocab_size=49152, max_position_embeddings=8192)
     safetensors(folder / "model-2.safetensors", {"x": tensor("F16", 10)})
-    (folder / "tokenizer_config.json").write_text('{"chat_template": "{{ messages }}"}')
+    (folder / "tokenizer_config.json").write_text(
+        '{"chat_template": "{{ messages }}", "tokenizer_class": "GPT2TokenizerFast", "eos_token": {"content": "<|im_end|>"}}'
+    )
     size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     assert read_model(str(folder)) == ModelCard(
-        str(folder), "LlamaForCausalLM", 30, 576, 49152, 8192, parameters=16, size_bytes=size, has_chat_template=True
-    )
+        str(folder), "LlamaForCausalLM", 30, 576, 49152, 8192, parameters=16, size_bytes=size, has_chat_template=True,
+        tokenizer="GPT2Tokenizer, ends with <|im_end|>",
+    )  # fmt: skip
 
 
 def test_a_template_in_a_file_of_its_own_is_found(hollow_model: Callable[..., Path]) -> None:
@@ -141,7 +144,7 @@ def test_a_template_in_a_file_of_its_own_is_found(hollow_model: Callable[..., Pa
 
 def test_the_numbers_of_a_multimodal_model_are_those_of_its_text_part() -> None:
     config = {"architectures": ["Gemma3"], "hidden_size": 1, "text_config": {"hidden_size": 2560, "num_hidden_layers": 34}}
-    card = card_from_config("m", config, tensors=(), size_bytes=None, has_chat_template=False)
+    card = card_from_config("m", config, tensors=(), size_bytes=None, tokenizer_config={})
     assert (card.architecture, card.hidden_size, card.layers, card.context_length) == ("Gemma3", 2560, 34, None)
 
 
@@ -149,7 +152,7 @@ def test_the_numbers_of_a_multimodal_model_are_those_of_its_text_part() -> None:
     "config", [{}, {"architectures": [], "text_config": 5}, {"architectures": "x", "hidden_size": "big"}]
 )
 def test_a_config_that_says_little_gives_a_card_that_knows_little(config: dict[str, Any]) -> None:
-    card = card_from_config("m", config, tensors=(), size_bytes=None, has_chat_template=False)
+    card = card_from_config("m", config, tensors=(), size_bytes=None, tokenizer_config={})
     assert (card.architecture, card.hidden_size) == ("unknown", None)
 
 

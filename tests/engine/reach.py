@@ -221,7 +221,8 @@ def texts(work: Path) -> dict[str, Any]:
     found = {}
     for name, table in {"auto": {}, "text": {"format": "text"}, "alpaca": {"chat_template": "alpaca"}}.items():
         session = session_with(data={"source": str(both), **table})
-        found[name] = read_split(session, loading.load_tokenizer(session)).train.rows["text"][0]
+        tokenizer = loading.load_tokenizer(session)
+        found[name] = tokenizer.decode(read_split(session, tokenizer).train.rows["input_ids"][0])
     return found
 
 

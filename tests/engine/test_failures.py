@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from tui.catalog.local import ModelError
-from tui.data.sources import DataError
+from tui.data.records import DataError
 from tui.engine.failures import explain
 from tui.session.file import SessionError
 from tui.session.problem import Problem

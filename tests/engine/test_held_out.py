@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.data.sources import DataError
-from tui.engine.dataset import held_out_rows
+from tui.data.records import DataError
+from tui.engine.held_out import held_out_rows
 from tui.session import file
 from tui.session.schema import Session
 

@@ -1,17 +1,13 @@
-"""What goes into a real run: texts and labels as the plain recipe makes them, bad data, and what is not a number."""
+"""What goes into a real run: bad data, and what is not a number."""
 
 from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from tests.lab import ROOT, TRAIN, Lab, ended, engine_gone, run_python, wait_for
+from tests.lab import TRAIN, Lab, ended, engine_gone, run_python, wait_for
 from tui.run import events
 from tui.run.folder import RunFolder
 from tui.run.process import last_words
@@ -21,7 +17,6 @@ pytest_plugins = ["tests.engine_fixtures"]
 pytestmark = pytest.mark.slow
 
 BAD_ROW = 12_345
-CASES = ("messages", "messages, questions too", "alpaca", "prompt-completion", "text")
 
 _BREAK_MODEL = """
 import sys
@@ -60,47 +55,12 @@ def nan_run(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     )
 
 
-@pytest.fixture(scope="module")
-def recipe(
-    lab: Lab, bad_data: RunFolder, nan_run: RunFolder, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Any]]:
-    """What reached the trainer, by case and maker; made while the other runs of this file import Unsloth."""
-    place = tmp_path_factory.mktemp("recipe")
-    with (place / "out").open("w+") as out, (place / "err").open("w+") as err, lab.entered():
-        program = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests" / "engine" / "recipe.py"), str(lab.model)],
-            stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=place,
-        )  # fmt: skip
-        code = program.wait(120)
-        assert code == 0, (place / "err").read_text()[-3000:]
-    assert {path.name for path in place.iterdir()} <= {"out", "err", "unsloth_compiled_cache"}
-    yield json.loads((place / "out").read_text().splitlines()[-1])
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_the_trainer_gets_what_the_plain_recipe_gives_it(recipe: dict[str, Any], case: str) -> None:
-    product, plain = recipe[case]["product"], recipe[case]["plain"]
-    assert product["texts"] == plain["texts"]
-    assert product["input_ids"] == plain["input_ids"]
-    assert product["labels"] == plain["labels"]
-    assert product["batch"] == plain["batch"]
-    assert len(product["texts"]) > 10
-
-
-def test_answers_are_learned_and_questions_are_not(recipe: dict[str, Any]) -> None:
-    row = recipe["messages"]["product"]
-    learned = [[token for token in labels if token != -100] for labels in row["labels"]]
-    assert all(0 < len(labels) < len(tokens) - 5 for labels, tokens in zip(learned, row["input_ids"], strict=True))
-    everything = recipe["messages, questions too"]["product"]
-    assert everything["labels"] == everything["input_ids"]
-
-
 def test_a_bad_row_far_down_ends_the_run_with_its_number(bad_data: RunFolder) -> None:
     state = wait_for(bad_data, ended, 90)
     assert state.status == "failed"
     assert state.failure is not None
     assert state.failure.code == "bad-data"
-    assert f"row {BAD_ROW}:" in state.failure.text and "bad.jsonl" in state.failure.text
+    assert f"line {BAD_ROW}:" in state.failure.text and "bad.jsonl" in state.failure.text
     assert "Traceback" not in bad_data.events.read_text()
     assert "Traceback" in last_words(bad_data, 200, 100_000)
     assert sum(isinstance(event, events.Failed) for event in read_events(bad_data)) == 1

@@ -170,7 +170,7 @@ def test_an_answer_is_chosen_as_the_session_says(seen: dict[str, Any]) -> None:
 @slow
 def test_the_rows_are_read_as_they_are_said_to_be(seen: dict[str, Any]) -> None:
     assert seen["texts"]["auto"] == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nthere<|im_end|>\n"
-    assert seen["texts"]["text"] == "a plain text"
+    assert seen["texts"]["text"] == "a plain text<|im_end|>"
 
 
 @slow

@@ -102,13 +102,13 @@ def test_both_files_are_read_and_each_problem_is_at_its_key(tmp_path: Path, holl
     told = found(hollow_model(), tmp_path / "no.jsonl", evaluation={"source": str(bad)})
     assert told == [
         ("data.source", f"there is no file {tmp_path / 'no.jsonl'}", True),
-        ("evaluation.source", f"{bad}, row 2: column 'completion' is empty: there is nothing to learn", True),
+        ("evaluation.source", "held.jsonl, line 2: column 'completion' is empty: there is nothing to learn", True),
     ]
 
 
 def test_a_forced_format_is_tried(data: Path) -> None:
     ((key, text, _),) = found("a/b", data, data={"format": "sharegpt"})
-    assert key == "data.source" and "the format sharegpt does not fit the columns prompt, completion" in text
+    assert key == "data.source" and "the format sharegpt does not fit these rows (columns: prompt, completion)" in text
 
 
 def test_a_very_long_file_is_read_only_so_far(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,13 +116,13 @@ def test_a_very_long_file_is_read_only_so_far(data: Path, monkeypatch: pytest.Mo
     data.write_text('{"prompt": "a", "completion": "b"}\n' * 250 + "not JSON\n")
     assert found("a/b", data) == []
     data.write_text('{"prompt": "a", "completion": "b"}\n' * 249 + "not JSON\n")
-    assert found("a/b", data)[0][1].startswith(f"{data}, line 250 is not JSON")
+    assert found("a/b", data)[0][1].startswith("train.jsonl, line 250: it is not JSON")
 
 
 def test_a_row_of_another_shape_is_named(data: Path) -> None:
     with data.open("a") as stream:
         stream.write(json.dumps({"messages": []}) + "\n")
-    assert found("a/b", data) == [("data.source", f"{data}, row 201: prompt is missing", True)]
+    assert found("a/b", data) == [("data.source", "train.jsonl, line 201: column 'prompt' is missing", True)]
 
 
 def test_the_worst_is_said_first(hollow_model: Model, data: Path) -> None:

@@ -67,7 +67,9 @@ async def test_every_field_is_found_by_its_key_and_set(desk: Session) -> None:
     typed = {int: "7", float: "0.5", str: "words", tuple: "one, two", dict: "factor = 2"}
     special = {
         "model.device": "cpu", "evaluation.metric_for_best_model": "eval_x", "training.custom_loss": "loss.py:mine",
-        "export.kinds": "gguf", "model.max_seq_length": "512",
+        "export.kinds": "gguf", "model.max_seq_length": "512", "data.split": "train[:5]",
+        "evaluation.split": "test[:5]", "data.mix_weights": "1, 2",
+        "data.mix_counts": "1, 2", "data.roles": "bot = assistant",
     }  # fmt: skip
     app = UnslothTui(desk)
     async with app.run_test() as pilot:

@@ -16,6 +16,7 @@ from tui.run.events import Replied
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
 
+pytestmark = pytest.mark.slow
 SIZES = {"80x24": (80, 24), "140x40": (140, 40)}
 Compare = Callable[..., bool]
 

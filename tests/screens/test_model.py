@@ -135,6 +135,24 @@ def test_a_run_that_took_more_than_predicted_corrects_the_next_prediction(
     assert pace.memory_factor(session, ground) == pytest.approx(1.2, rel=1e-6)
 
 
+async def test_a_model_under_the_cursor_is_looked_at_before_it_is_taken(hub: Hub) -> None:
+    hub.add("owner/model", licence="mit")
+    hub.add("owner/model-two", licence="apache-2.0")
+    app = UnslothTui()
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settled(pilot)
+        app.screen.query_one("#name", Input).focus()
+        await pilot.press(*"owner/model")
+        await until(pilot, lambda: any("owner/model-two" in line for line in lines(app)))
+        app.screen.query_one("#models", OptionList).focus()
+        at = next(at for at, line in enumerate(lines(app)) if line.startswith("owner/model-two"))
+        app.screen.query_one("#models", OptionList).highlighted = at
+        await until(pilot, lambda: "apache-2.0" in told(app, "#card"))
+        assert "Enter takes it" in str(app.screen.query_one("#headline").render())
+        assert "context" in lines(app)[at] and "apache-2.0" in lines(app)[at]
+        assert app.session.model.name != "owner/model-two"
+
+
 async def test_a_model_on_the_hub_is_found_looked_at_and_fetched(hub: Hub) -> None:
     hub.add("owner/model")
     app = UnslothTui()

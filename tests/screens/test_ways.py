@@ -70,12 +70,12 @@ async def test_what_the_data_says_is_shown_and_never_obeyed(desk: Session, tmp_p
         await pilot.press("f3")
         await settled(pilot)
         assert app.screen.query_one("#rows", DataTable).row_count == 1
-        assert "[/INST] [bold]x[/bold] ␛[2J␛]0;title␇" in shown(app, "#example")
+        assert "[/INST] [bold]x[/bold] ␛[2J␛]0;title␇" in shown(app, "#row-text")
 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("", "is empty"), ("{}\nnot json\n", "line 2 is not JSON"), ('{"n": 1}\n', "no row holds any text")],
+    [("", "is empty"), ("{}\nnot json\n", "line 2: it is not JSON"), ('{"n": 1}\n', "no row holds any text")],
 )
 async def test_bad_data_is_explained_where_it_is_chosen(desk: Session, tmp_path: Path, text: str, complaint: str) -> None:
     source = tmp_path / "bad.jsonl"

@@ -22,7 +22,11 @@ PATTERNED = {
     "model.device": ["auto", "cpu", "0", "0,3", "GPU-0b1a"],
     "training.custom_loss": ["a.py:f", "some where/b.py:_g2"],
     "evaluation.metric_for_best_model": ["eval_loss", "eval_x_2"],
+    "evaluation.split": ["train", "test[:10%]"],
+    "data.split": ["train", "test[:10%]", "[-5:]", "a.b-c[3:7]"],
 }
+NUMBERS = {"data.mix_weights": st.floats(1e-9, 1e9), "data.mix_counts": st.integers(1, 2**63 - 1)}
+"""Lists of numbers instead of words."""
 LAYERS = (*PROJECTIONS, "embed_tokens", "lm_head", "qkv_proj")
 WORDS = {
     "lora.target_modules": (*LAYERS, "all-linear"),
@@ -58,6 +62,10 @@ def legal(spec: FieldSpec) -> st.SearchStrategy[Any]:
     values: st.SearchStrategy[Any]
     if spec.key in PATTERNED:
         values = st.sampled_from(PATTERNED[spec.key])
+    elif spec.key in NUMBERS:
+        values = st.lists(NUMBERS[spec.key], min_size=1, max_size=4)
+    elif spec.key == "data.roles":
+        values = st.dictionaries(st.text(), st.sampled_from(["system", "user", "assistant", "tool"]), max_size=3)
     elif spec.kind is tuple:
         words = spec.choices or WORDS.get(spec.key, ())
         items = [*([st.sampled_from(words)] if words else []), *([] if spec.choices else [st.text()])]

@@ -19,11 +19,11 @@ from tui.session.checks import check
 from tui.session.facts import Facts
 from tui.session.file import from_table
 from tui.session.problem import Problem
-from tui.session.rules import evaluation, export, lora, losses, model, steps
+from tui.session.rules import data, evaluation, export, lora, losses, model, steps
 from tui.session.schema import Session
 from tui.session.sections.lora import PROJECTIONS
 
-RULES = (model, lora, steps, losses, evaluation, export)
+RULES = (data, model, lora, steps, losses, evaluation, export)
 
 SOUND: Table = {"model": {"name": "owner/model"}, "data": {"source": "train.jsonl"}}
 NOTHING_KNOWN = Facts()
@@ -70,19 +70,47 @@ def advised(key: str, wrong: Table, right: Table, known: Facts = NOTHING_KNOWN, 
 
 T = sections
 FULL = {"model__full_finetuning": True, "training__learning_rate": 2e-5}
+ALL_LEARNED = {"data__train_on_responses_only": False}
 HELD_OUT = {"evaluation__source": "held.jsonl"}
-ALONE = T(
-    evaluation__fraction=0.5,
-    training__max_steps=6,
-    training__gradient_accumulation_steps=1,
-    training__per_device_train_batch_size=1,
-)
+SLOWLY = {
+    "training__max_steps": 6,
+    "training__gradient_accumulation_steps": 1,
+    "training__per_device_train_batch_size": 1,
+}
+ALONE = T(evaluation__fraction=0.5, **SLOWLY)
 KEEP_BEST = HELD_OUT | {"evaluation__load_best_model_at_end": True}
 
 CASES = [
     # data
     blocked("data.source", T(data__source=""), T()),
     blocked("data.chat_template", T(), T(data__chat_template="chatml"), BASE_MODEL),
+    blocked(
+        "data.mix_weights",
+        T(data__mix_weights=[1], data__more_sources=["b"]),
+        T(data__mix_weights=[1, 2], data__more_sources=["b"]),
+    ),
+    blocked("data.mix_counts", T(data__mix_counts=[1, 2]), T(data__mix_counts=[1])),
+    blocked("data.mix_weights", T(data__mix_weights=[1], data__mix_counts=[1]), T(data__mix_weights=[1])),
+    advised("data.text", T(data__text="{a}"), T(data__text="{a}", data__train_on_responses_only=False)),
+    blocked("data.text", T(data__text="{a}", data__assistant="{b}", **ALL_LEARNED), T(data__text="{a}", **ALL_LEARNED)),
+    advised(
+        "data.system_prompts",
+        T(data__text="{a}", data__system_prompts="drop", **ALL_LEARNED),
+        T(data__text="{a}", **ALL_LEARNED),
+    ),
+    blocked("data.response_part", T(data__instruction_part="Q"), T(data__instruction_part="Q", data__response_part="A")),
+    blocked("data.instruction_part", T(data__response_part="A"), T(data__instruction_part="Q", data__response_part="A")),
+    advised(
+        "data.response_part",
+        T(data__instruction_part="Q", data__response_part="A", data__train_on_responses_only=False),
+        T(data__train_on_responses_only=False),
+    ),
+    blocked("evaluation.count", T(evaluation__count=2, evaluation__fraction=0.1), T(evaluation__count=2)),
+    blocked("evaluation.count", T(evaluation__count=2, **SLOWLY), T(evaluation__count=1, **SLOWLY), Facts(examples=2)),
+    advised("evaluation.count", T(**HELD_OUT, evaluation__count=2), T(**HELD_OUT)),
+    advised(
+        "evaluation.group_column", T(evaluation__group_column="a"), T(evaluation__group_column="a", evaluation__count=2)
+    ),
     blocked("data.chat_template", T(), T(), BASE_MODEL, Facts(conversations=True, has_chat_template=True)),
     blocked("data.chat_template", T(), T(), BASE_MODEL, Facts(conversations=False, has_chat_template=False)),
     # model
@@ -503,3 +531,19 @@ def sane(session: Session, known: Facts) -> None:
             return
         session = file.replace_values(session, {key: value for mend in mends for key, value in mend.items()})
     raise AssertionError(f"goes in circles: {mends}")
+
+
+def test_held_out_data_is_read_like_the_training_data() -> None:
+    told = T(
+        data__source="owner/talks", data__subset="de", data__revision="v1", data__more_sources=["b"],
+        data__system="Be kind.",
+        evaluation__source="owner/talks", evaluation__split="test[:9]",
+    )  # fmt: skip
+    same = session_of(told).held_out_data
+    assert same is not None
+    assert (same.split, same.subset, same.revision, same.system, same.sources) == (
+        "test[:9]", "de", "v1", "Be kind.", ("owner/talks",),
+    )  # fmt: skip
+    other = session_of(told | {"evaluation": {"source": "other.jsonl"}}).held_out_data
+    assert other is not None
+    assert (other.split, other.subset, other.revision) == ("train", None, None)

@@ -197,7 +197,7 @@ def _look_up(name: str, revision: str | None) -> HubDetails:
     if "config.json" not in files:
         raise HubError(f"{name} is no model: it has no config.json")
     details = HubDetails(
-        card=card_from_config(name, info.config or {}, tensors=(), size_bytes=_size(files), has_chat_template=False),
+        card=card_from_config(name, info.config or {}, tensors=(), size_bytes=_size(files), tokenizer_config={}),
         revision=info.sha or "",
         files=files,
         licence=_licence(info),
@@ -223,9 +223,10 @@ def _read_files(details: HubDetails) -> tuple[ModelCard, str]:
         readme = pool.submit(_text, name, README, revision, f"bytes=0-{CARD_BYTES}") if files.get(README) else None
         tokenizer = pool.submit(_object, name, TOKENIZER, revision) if TOKENIZER in files else None
         tensors = list(pool.map(lambda file: _tensors(name, file, revision), weights_of(files)))
-    has_template = "chat_template.jinja" in files or bool(tokenizer and tokenizer.result().get("chat_template"))
+    cuts = tokenizer.result() if tokenizer else {}
+    cuts |= {"chat_template": True} if "chat_template.jinja" in files else {}
     known = [] if None in tensors else [tensor for part in tensors for tensor in part or ()]
-    card = card_from_config(name, config, tensors=known, size_bytes=details.card.size_bytes, has_chat_template=has_template)
+    card = card_from_config(name, config, tensors=known, size_bytes=details.card.size_bytes, tokenizer_config=cuts)
     return card, first_lines(readme.result()) if readme else ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -44,6 +44,8 @@ class ModelCard:
     size_bytes: int | None
     """Of the weights on disk."""
     has_chat_template: bool
+    tokenizer: str = ""
+    """Its kind and its end token, in words; empty where not known."""
     adapter_of: str = ""
     """The base model, when this is an adapter."""
     shape: ModelShape | None = None
@@ -81,7 +83,7 @@ def _read_folder(name: str, folder: Path) -> ModelCard:
         config,
         tensors=tensors,
         size_bytes=sum(path.stat().st_size for path in weights) or None,
-        has_chat_template=_has_template(folder),
+        tokenizer_config=_tokenizer_config(folder),
     )
 
 
@@ -93,9 +95,17 @@ def _is_folder(name: str) -> bool:
 
 
 def card_from_config(
-    name: str, config: dict[str, Any], *, tensors: Sequence[Tensor], size_bytes: int | None, has_chat_template: bool
+    name: str,
+    config: dict[str, Any],
+    *,
+    tensors: Sequence[Tensor],
+    size_bytes: int | None,
+    tokenizer_config: Mapping[str, Any],
 ) -> ModelCard:
-    """A card from the contents of ``config.json``; a multimodal model keeps its numbers under ``text_config``."""
+    """A card from the contents of ``config.json`` and ``tokenizer_config.json``.
+
+    A multimodal model keeps its numbers under ``text_config``.
+    """
     inner = config.get("text_config")
     text = inner if isinstance(inner, dict) else config
     architectures = config.get("architectures")
@@ -108,7 +118,8 @@ def card_from_config(
         context_length=_whole(text.get("max_position_embeddings")),
         parameters=parameters_of(tensors) or None,
         size_bytes=size_bytes,
-        has_chat_template=has_chat_template,
+        has_chat_template=bool(tokenizer_config.get("chat_template")),
+        tokenizer=_tokenizer_words(tokenizer_config),
         shape=shape_from_config(config | text, parameters_of(tensors) or None),
         linears=linears_of(tensors),
     )
@@ -180,16 +191,24 @@ def _adapter(name: str, folder: Path) -> ModelCard:
         context_length=None,
         parameters=parameters_of(read_tensors(weights)),
         size_bytes=weights.stat().st_size,
-        has_chat_template=_has_template(folder),
+        has_chat_template=bool(_tokenizer_config(folder).get("chat_template")),
         adapter_of=base,
     )
 
 
-def _has_template(folder: Path) -> bool:
-    if (folder / "chat_template.jinja").is_file():
-        return True
+def _tokenizer_config(folder: Path) -> dict[str, Any]:
+    """What says how text is cut; a chat template in a file of its own stands in it too."""
     path = folder / "tokenizer_config.json"
-    return path.is_file() and bool(read_json(path).get("chat_template"))
+    config = read_json(path) if path.is_file() else {}
+    return config | ({"chat_template": True} if (folder / "chat_template.jinja").is_file() else {})
+
+
+def _tokenizer_words(config: Mapping[str, Any]) -> str:
+    """The kind of a tokenizer and what it ends an answer with; tokens are texts, or objects with one."""
+    end = config.get("eos_token")
+    end = end.get("content") if isinstance(end, dict) else end
+    kind = str(config.get("tokenizer_class") or "").removesuffix("Fast")
+    return ", ".join(part for part in (kind, f"ends with {end}" if isinstance(end, str) else "") if part)
 
 
 def _whole(value: Any) -> int | None:

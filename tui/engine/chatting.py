@@ -14,12 +14,13 @@ import torch
 from transformers import StoppingCriteria, StoppingCriteriaList, TextStreamer
 from unsloth import FastLanguageModel
 
-from tui.data.mapping import Turn
 from tui.engine.emit import Emit
 from tui.engine.loading import Loaded
 from tui.run.commands import Chat
 from tui.run.events import Replied, Voice
 
+Turn = dict[str, Any]
+"""What a chat template takes: role, content, and whatever else it knows."""
 PIECE_S = 0.05
 """Tokens that come within this time travel together."""
 BATCH = 16

@@ -7,10 +7,10 @@ import threading
 import time
 from typing import Literal
 
-from tui.run.commands import Chat, Preview, Stop
+from tui.run.commands import Chat, Inspect, Preview, Stop
 
 Stage = Literal["preparing", "training", "idle", "leaving"]
-Job = Chat | Preview
+Job = Chat | Preview | Inspect
 
 
 class Control:
@@ -43,6 +43,10 @@ class Control:
                 return False
             self._stage = "leaving"
             return True
+
+    def unwanted(self, id: str) -> bool:
+        """Whether the job of that name was cancelled, or all of them with the engine."""
+        return id in self.cancelled or self.released.is_set()
 
     def add(self, job: Job) -> None:
         self._jobs.put(job)

@@ -7,7 +7,7 @@ import os
 import traceback
 
 from tui.catalog.local import ModelError
-from tui.data.sources import DataError
+from tui.data.records import DataError
 from tui.run.events import Failed
 from tui.session.file import SessionError
 

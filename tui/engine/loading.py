@@ -20,6 +20,7 @@ from tui.engine.arguments import adapter_arguments, loading_arguments
 from tui.run.events import MemoryMeasured
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
+from tui.session.sections.data import JINJA
 
 REWRITING = ("pissa", "olora", "loftq")
 """Adapter starts that take their part out of the weights: without the adapter, what is left is not the base model."""
@@ -131,9 +132,17 @@ def _whole_rope(wanted: dict[str, Any], name: str, session: Session) -> dict[str
 
 
 def _with_template(tokenizer: Any, session: Session) -> Any:
-    if session.data.chat_template:
+    """The tokenizer with the session's template: one of Unsloth's by name, or a Jinja file. Raises ModelError."""
+    wanted = session.data.chat_template
+    if not wanted:
+        return tokenizer
+    if wanted.endswith(JINJA) and (path := Path(wanted).expanduser()).is_file():
         try:
-            return get_chat_template(tokenizer, chat_template=session.data.chat_template)
-        except (KeyError, ValueError, RuntimeError) as error:
-            raise ModelError(f"Unsloth has no chat template {session.data.chat_template!r}") from error
-    return tokenizer
+            tokenizer.chat_template = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ModelError(f"data.chat_template: {path} cannot be read: {error}") from None
+        return tokenizer
+    try:
+        return get_chat_template(tokenizer, chat_template=wanted)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise ModelError(f"Unsloth has no chat template {wanted!r}") from error

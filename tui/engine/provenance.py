@@ -11,9 +11,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from tui.data.looking import without_fetching
+from tui.data.opening import files_of
+from tui.data.records import DataError
 from tui.machine.gpu import driver_version, read_gpus
 from tui.session.file import write_atomic
 from tui.session.schema import Session
+from tui.session.sections.data import DataSection
 
 PACKAGES = (
     "unsloth-tui", "unsloth", "unsloth_zoo", "torch", "transformers", "trl", "peft", "bitsandbytes", "datasets",
@@ -23,7 +27,9 @@ PACKAGES = (
 def write_provenance(path: Path, session: Session) -> None:
     """Write down what this run is made with. Raises OSError."""
     own_loss = (session.training.custom_loss or "").rpartition(":")[0]
-    sources = [source for source in (session.data.source, session.evaluation.source, own_loss) if source]
+    sources = [Path(own_loss)] if own_loss else []
+    for data in (session.data, session.held_out_data):
+        sources += _files(data) if data else []
     told: dict[str, Any] = {
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
@@ -32,7 +38,7 @@ def write_provenance(path: Path, session: Session) -> None:
         "host": socket.gethostname(),
         "system": platform.platform(),
         "command": sys.argv,
-        "data_sha256": {source: _sha256(Path(source)) for source in sources},
+        "data_sha256": {str(source): _sha256(source) for source in sources},
     }
     write_atomic(path, json.dumps(told, indent=1) + "\n")
 
@@ -42,6 +48,14 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
+
+
+def _files(data: DataSection) -> list[Path]:
+    """The files of this machine that a dataset is read from."""
+    try:
+        return files_of(without_fetching(data))
+    except DataError:
+        return []  # reading it says what is wrong
 
 
 def _sha256(path: Path) -> str:

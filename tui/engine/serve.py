@@ -97,7 +97,7 @@ def _obey(command: commands.Command, folder: RunFolder, control: Control, emit: 
             text = "the model is still training; it can be talked to when that is done"
             for voice in command.voices:
                 emit(events.Replied(id=command.id, voice=voice, done=True, error=text))
-        case commands.Chat() | commands.Preview():
+        case commands.Chat() | commands.Preview() | commands.Inspect():
             control.add(command)
         case commands.Cancel():
             control.cancelled.add(command.id)

@@ -6,16 +6,15 @@ import unsloth  # noqa: F401  # isort: skip  (must come before transformers and 
 
 from typing import Any
 
+import torch
 from transformers import EarlyStoppingCallback
 from trl import SFTConfig, SFTTrainer
 from unsloth import UnslothTrainer, UnslothTrainingArguments
-from unsloth.chat_templates import train_on_responses_only
 
-from tui.data.sources import DataError
 from tui.engine.arguments import training_arguments
 from tui.engine.control import Control
 from tui.engine.custom_loss import load_custom_loss
-from tui.engine.dataset import Texts
+from tui.engine.dataset import Tokenised
 from tui.engine.emit import Emit
 from tui.engine.loading import Loaded
 from tui.engine.reporter import Clock, Reporter, StopNow
@@ -25,23 +24,22 @@ from tui.run.folder import RunFolder
 from tui.session.fields import arguments
 from tui.session.schema import Session
 
+COLUMNS = ["input_ids", "labels"]
+"""What the trainer gets of a row."""
 
-def make_trainer(folder: RunFolder, session: Session, loaded: Loaded, train: Texts, held_out: Texts | None) -> Any:
-    """The trainer of a session. Raises DataError when nothing in the data would be learned, and SessionError."""
+
+def make_trainer(folder: RunFolder, session: Session, loaded: Loaded, train: Tokenised, held_out: Tokenised | None) -> Any:
+    """The trainer of a session, on rows that are tokens already. Raises SessionError."""
     config = make_config(folder, session)
     kind = UnslothTrainer if isinstance(config, UnslothTrainingArguments) else SFTTrainer
     trainer = kind(
         model=loaded.model,
         processing_class=loaded.tokenizer,
-        train_dataset=train.rows,
-        eval_dataset=held_out.rows if held_out else None,
+        train_dataset=train.rows.select_columns(COLUMNS),
+        eval_dataset=held_out.rows.select_columns(COLUMNS) if held_out else None,
         args=config,
         compute_loss_func=load_custom_loss(session.training.custom_loss) if session.training.custom_loss else None,
     )
-    if session.data.train_on_responses_only and train.conversations:
-        trainer = _mask_questions(trainer)
-    if len(trainer.train_dataset) == 0:
-        raise DataError("after masking the questions nothing is left to learn: no answer was found in any example")
     if held_out is not None and session.evaluation.early_stopping_patience is not None:
         trainer.add_callback(EarlyStoppingCallback(**arguments(session, "EarlyStoppingCallback")))
     return trainer
@@ -50,6 +48,10 @@ def make_trainer(folder: RunFolder, session: Session, loaded: Loaded, train: Tex
 def make_config(folder: RunFolder, session: Session) -> Any:
     """The arguments of the trainer: Unsloth's own kind where embeddings get a rate of their own."""
     chosen = training_arguments(folder, session)
+    if not torch.cuda.is_available():
+        # nothing is left to prepare, and TRL would go through all rows twice; Unsloth's GPU trainer knows tokens and labels,
+        # and would not see without its preparation that it can do without padding
+        chosen["dataset_kwargs"] = {"skip_prepare_dataset": True}
     special = arguments(session, "UnslothTrainingArguments")
     if not special:
         return SFTConfig(**chosen)
@@ -81,10 +83,3 @@ def outcome_of(trainer: Any, control: Control) -> events.Outcome:
     if trainer.state.global_step >= trainer.state.max_steps:
         return "completed"
     return "stopped" if control.stop else "early-stopped"
-
-
-def _mask_questions(trainer: Any) -> Any:
-    try:
-        return train_on_responses_only(trainer)
-    except (ValueError, ZeroDivisionError) as error:
-        raise DataError(f"the answers cannot be told from the questions in this chat template: {error}") from error

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import shutil
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.data.sources import DataError
-from tui.engine import failures
-from tui.engine.control import Control
+from tui.engine import failures, inspecting
+from tui.engine.control import Control, Job
 from tui.engine.emit import Emit
 from tui.engine.environment import set_environment
+from tui.engine.inspecting import IMPORTING
 from tui.engine.notify import notify_of
 from tui.engine.provenance import write_provenance
 from tui.run import events
-from tui.run.commands import Chat, Preview
+from tui.run.commands import Chat, Inspect, Preview
 from tui.run.folder import RunFolder
 from tui.session import file
 from tui.session.schema import Session
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from tui.engine.dataset import Split
     from tui.engine.loading import Loaded
 
-IMPORTING = "importing Unsloth and PyTorch, which takes 10 to 30 seconds"
 FOREVER_S = 10 * 365 * 86400.0
 
 
@@ -62,9 +62,9 @@ def _run(folder: RunFolder, session: Session, control: Control, emit: Emit) -> t
     emit(loading.measure_memory("loaded"))
 
     emit(events.PhaseChanged(phase="reading", text=f"reading {session.data.source}"))
-    split = read_split(session, loaded.tokenizer)
-
-    emit(events.PhaseChanged(phase="tokenising", text=f"tokenising {len(split.train.rows)} examples"))
+    split = read_split(session, loaded.tokenizer, progress=inspecting.telling(emit))
+    for warning in inspecting.warnings_of(split.train):
+        emit(warning)
     trainer = training.make_trainer(folder, session, loaded, split.train, split.held_out)
     emit(_plan(trainer, loaded))
 
@@ -155,19 +155,29 @@ def _answer_jobs(loaded: Loaded | None, keep_s: float, control: Control, emit: E
     control.enter("idle")
     while (job := control.next_job(keep_s)) is not None:
         try:
-            if isinstance(job, Chat):
-                loaded = _chat(job, loaded, control, emit)
-            else:
-                _preview(job, emit)
+            match job:
+                case Chat():
+                    loaded = _chat(job, loaded, control, emit)
+                case Preview():
+                    inspecting.preview(job, emit)
+                case Inspect():
+                    inspecting.inspect(job, emit, partial(control.unwanted, job.id))
         except Exception as error:
             failure = failures.explain(error)
             emit(events.PhaseChanged(phase="ready"))
-            text = f"{failure.text}. {failure.advice}".strip(". ")
-            if isinstance(job, Chat):
-                for voice in job.voices:
-                    emit(events.Replied(id=job.id, voice=voice, done=True, error=text))
-            else:
-                emit(events.Previewed(id=job.id, row=job.row, error=text))
+            _refuse(job, f"{failure.text}. {failure.advice}".strip(". "), emit)
+
+
+def _refuse(job: Job, text: str, emit: Emit) -> None:
+    """Say why there is no answer."""
+    match job:
+        case Chat():
+            for voice in job.voices:
+                emit(events.Replied(id=job.id, voice=voice, done=True, error=text))
+        case Preview():
+            emit(events.Previewed(id=job.id, row=job.row, error=text))
+        case Inspect():
+            emit(events.Inspected(id=job.id, done=True, error=text))
 
 
 def _chat(job: Chat, loaded: Loaded | None, control: Control, emit: Emit) -> Loaded:
@@ -175,7 +185,7 @@ def _chat(job: Chat, loaded: Loaded | None, control: Control, emit: Emit) -> Loa
         loaded = _load_for_chat(job.model, emit)
     from tui.engine.chatting import answer
 
-    answer(loaded, job, emit, lambda: job.id in control.cancelled or control.released.is_set())
+    answer(loaded, job, emit, partial(control.unwanted, job.id))
     return loaded
 
 
@@ -196,21 +206,3 @@ def find_run_folder(name: str) -> RunFolder | None:
     """The run of that folder, or None when the name means a model."""
     run = RunFolder(Path(name))
     return run if run.session.is_file() else None
-
-
-def _preview(job: Preview, emit: Emit) -> None:
-    emit(events.PhaseChanged(phase="importing", text=IMPORTING))
-    from tui.data.mapping import iterate_examples, shape_of
-    from tui.engine.dataset import render
-    from tui.engine.loading import load_tokenizer
-
-    session = file.parse(job.session)
-    emit(events.PhaseChanged(phase="loading", text="reading the tokenizer"))
-    tokenizer = load_tokenizer(session)
-    shape = shape_of(session.data.source, session.data.format)
-    example = next(islice(iterate_examples(session.data.source, shape), job.row, None), None)
-    if example is None:
-        raise DataError(f"{session.data.source} has no row {job.row + 1}")
-    text = render(example, tokenizer)
-    emit(events.PhaseChanged(phase="ready"))
-    emit(events.Previewed(id=job.id, row=job.row, text=text, tokens=len(tokenizer.tokenize(text))))

@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tui.data.findings import Finding
+from tui.data.token_findings import token_findings
 from tui.run import commands, conversation, events
 from tui.run.conversation import Conversation
 from tui.run.folder import RunFolder, create_run
@@ -32,6 +34,18 @@ class View:
     conversation: Conversation = Conversation()  # noqa: RUF009  (frozen)
     workbench_phase: events.PhaseChanged | None = None
     preview: events.Previewed | None = None
+    inspected: events.Inspected | None = None
+    """What a look through the whole dataset has found so far."""
+    inspected_session: Session | None = None
+    """The session whose dataset that was."""
+
+    def obstacles(self, session: Session) -> list[Finding]:
+        """What a look through the dataset has found that keeps this session from being trained."""
+        told, looked_at = self.inspected, self.inspected_session
+        if told is None or looked_at is None or (looked_at.data, looked_at.model) != (session.data, session.model):
+            return []
+        found = [*(token_findings(told.tokens) if told.tokens else ()), *(told.lint.findings if told.lint else ())]
+        return [finding for finding in found if finding.severity == "blocking"]
 
     @property
     def running(self) -> bool:
@@ -59,6 +73,8 @@ class Client:
             view = _heard(view, event)
             if isinstance(event, events.Previewed) and event.id == self._preview_wanted:
                 view = replace(view, preview=event)
+            if isinstance(event, events.Inspected) and view.inspected and event.id == view.inspected.id:
+                view = replace(view, inspected=event)
             if isinstance(event, events.PhaseChanged):
                 view = replace(view, workbench_phase=event)
             elif _is_end(event):
@@ -131,12 +147,23 @@ class Client:
         self.cancel_answer()
         self.view = replace(self.view, conversation=Conversation())
 
-    def preview(self, row: int, session: Session) -> None:
-        """Ask for a row of the session's dataset as it is trained on. Raises OSError."""
+    def preview(self, row: int, session: Session, *, tokens: bool = True) -> None:
+        """Ask for a row of the session's dataset, and for its tokens as they are trained on. Raises OSError."""
         self._preview_wanted = uuid.uuid4().hex
         self.view = replace(self.view, preview=None)
-        wanted = commands.Preview(id=self._preview_wanted, row=row, session=file.dumps(session))
+        wanted = commands.Preview(id=self._preview_wanted, row=row, session=file.dumps(session), tokens=tokens)
         send(self._open_workbench(), wanted)
+
+    def inspect(self, session: Session) -> None:
+        """Ask for a look through the session's whole dataset. Raises OSError."""
+        wanted = commands.Inspect(id=uuid.uuid4().hex, session=file.dumps(session))
+        self.view = replace(self.view, inspected=events.Inspected(id=wanted.id), inspected_session=session)
+        send(self._open_workbench(), wanted)
+
+    def cancel_inspection(self) -> None:
+        """End that look and keep what it has found. Raises OSError."""
+        if self.view.inspected and self._workbench:
+            send(self._workbench.folder, commands.Cancel(id=self.view.inspected.id))
 
     def close(self) -> None:
         """Let the workbench go; a run stays as it is. Raises OSError."""
@@ -154,6 +181,8 @@ class Client:
         if self._workbench:
             talk = conversation.given_up(view.conversation, self._workbench.folder.name, why)
             view = replace(view, workbench_phase=None, conversation=talk)
+            if view.inspected and not view.inspected.done:
+                view = replace(view, inspected=replace(view.inspected, done=True, error=why))
             self._workbench.stop()
             self._workbench = None
         return view

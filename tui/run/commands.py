@@ -60,13 +60,26 @@ class Preview(Asked):
     kind: Literal["preview"] = "preview"
     id: str
     row: int
+    """Counted from 0."""
+    session: str
+    """The session as TOML."""
+    tokens: bool = True
+    """Whether its tokens are wanted, for which a model must be chosen and Unsloth be loaded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspect(Asked):
+    """Look through the whole dataset of a session, and through its tokens when a model is chosen."""
+
+    kind: Literal["inspect"] = "inspect"
+    id: str
     session: str
     """The session as TOML."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cancel(Asked):
-    """Give up one chat or preview, keeping what came."""
+    """Give up one chat or inspection, keeping what came."""
 
     kind: Literal["cancel"] = "cancel"
     id: str
@@ -79,7 +92,7 @@ class Release(Asked):
     kind: Literal["release"] = "release"
 
 
-Command = Stop | Chat | Preview | Cancel | Release
+Command = Stop | Chat | Preview | Inspect | Cancel | Release
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(
     Annotated[Command, Field(discriminator="kind")], config=ConfigDict(defer_build=True)

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from tui.data.findings import Lint
+from tui.data.token_report import TokenReport
 from tui.machine.gpu import GpuReading
 from tui.machine.host import HostReading
 
@@ -153,14 +155,44 @@ class Replied(Happened):
 
 @dataclass(frozen=True, kw_only=True)
 class Previewed(Happened):
-    """One row as it will be trained on."""
+    """One row as it lies in the data, as a conversation, and as it will be trained on."""
 
     kind: Literal["preview"] = "preview"
     id: str
     row: int = 0
+    """Counted from 0."""
+    place: str = ""
+    """Where the row stands: ``train.jsonl, line 17``."""
+    source: str = ""
+    """The row as JSON; a long one is cut."""
+    turns: tuple[tuple[str, str], ...] = ()
+    """Who says what; one without a name is plain text."""
     text: str = ""
+    """What is tokenised."""
     tokens: int = 0
+    """Of the whole text, before anything is cut off."""
+    pieces: tuple[str, ...] = ()
+    """The text of each token, or of a few that are one character together; a very long row is cut."""
+    marks: str = ""
+    """For each piece: ``l`` learned, ``.`` only seen, ``x`` cut off; ``L``, ``:``, ``X`` where it is a special token."""
+    learned: int = 0
+    """Tokens that are learned."""
     error: str = ""
+    """Why the row cannot be used, or its tokens cannot be shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspected(Happened):
+    """What a look through a whole dataset has found so far."""
+
+    kind: Literal["inspected"] = "inspected"
+    id: str
+    lint: Lint | None = None
+    tokens: TokenReport | None = None
+    """None until its tokens are counted, and without a model."""
+    done: bool = False
+    error: str = ""
+    """Why it cannot be looked through, or when the rows could be, their tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +240,7 @@ class EngineSeen(Happened):
 
 Event = (
     PhaseChanged | Planned | StepDone | Evaluated | Sampled | Compared | Checkpointed | MemoryMeasured
-    | MachineSampled | Replied | Previewed | Warned | Failed | Finished | EngineSeen
+    | MachineSampled | Replied | Previewed | Inspected | Warned | Failed | Finished | EngineSeen
 )  # fmt: skip
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from tui.catalog.local import ModelCard, ModelError, is_path, read_model
-from tui.data.mapping import Example, iterate_examples, shape_of
-from tui.data.sources import DataError, count_rows
+from tui.catalog.unsloth_templates import template_names
+from tui.data.converting import examples
+from tui.data.examples import Example
+from tui.data.looking import is_here, reading_of
+from tui.data.opening import count_rows, iterate_records
+from tui.data.records import DataError
 from tui.machine.gpu import GpuReading, computes_bfloat16, read_gpus
 from tui.run import pace, programs
 from tui.run.forecast import Ground
@@ -17,10 +22,13 @@ from tui.session.checks import check
 from tui.session.facts import Facts
 from tui.session.problem import Problem, advice
 from tui.session.schema import Session
+from tui.session.sections.data import JINJA, DataSection
 
 TURN_TOKENS = 12
 """What a chat template adds to a turn, about."""
 
+SURE = 0.6
+"""Readings below are worth a look."""
 ROWS_READ = 10_000
 """So many rows of each file are read; the engine reads the rest when the run starts."""
 
@@ -51,9 +59,9 @@ def investigate(session: Session) -> Findings:
     problems: list[Problem] = []
     card = _model(session, problems)
     adapter = _adapter(session, card, problems)
-    rows = _data("data.source", session.data.source, session, problems)
-    held_out = _data("evaluation.source", session.evaluation.source or "", session, problems)
-    problems += programs.missing(session)
+    rows = _data("data.source", session.data, problems)
+    held_out = _data("evaluation.source", session.held_out_data, problems)
+    problems += [*programs.missing(session), *_template(session)]
     facts = Facts(
         examples=rows.count if rows else None,
         held_out_examples=held_out.count if held_out else None,
@@ -99,6 +107,21 @@ def _model(session: Session, problems: list[Problem]) -> ModelCard | None:
     return card
 
 
+def _template(session: Session) -> Iterator[Problem]:
+    """What is wrong with the chat template that is named: a Jinja file, or one of Unsloth's."""
+    key, wanted, known = "data.chat_template", session.data.chat_template, template_names()
+    if wanted is None or wanted in known:
+        return
+    if wanted.endswith(JINJA):
+        if not Path(wanted).expanduser().is_file():
+            yield Problem(key, f"there is no file {wanted}")
+    elif known:
+        near = difflib.get_close_matches(wanted.lower(), known, 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        text = f"Unsloth has no chat template {wanted}; {meant}Known are {', '.join(known)}, and files that end in .jinja"
+        yield Problem(key, text, mend={key: near[0] if near else None})
+
+
 def _adapter(session: Session, card: ModelCard | None, problems: list[Problem]) -> ModelCard | None:
     """The adapter that is continued from, if it belongs to the session's model."""
     name = session.lora.continue_from
@@ -130,30 +153,55 @@ def _same_model(one: str, other: str) -> bool:
 class Rows:
     """What a look at a file has shown."""
 
-    count: int
+    count: int | None
+    """Those that can be used; None where they are not on this machine."""
     conversations: bool
     longest_tokens: int | None
     """At most, of one row; None where not every row was looked at."""
 
 
-def _data(key: str, source: str, session: Session, problems: list[Problem]) -> Rows | None:
-    """What a file holds; what is wrong with the first of its rows is noted."""
-    if not source:
+def _data(key: str, data: DataSection | None, problems: list[Problem]) -> Rows | None:
+    """What a dataset holds; what is wrong with it is noted."""
+    if data is None or not data.source:
         return None
     try:
-        shape = shape_of(source, session.data.format)
-        longest = max(map(_tokens_at_most, islice(iterate_examples(source, shape), ROWS_READ)), default=0)
-        count = count_rows(source)
+        reading = reading_of(data)
+        if reading.confidence < SURE:
+            text = f"is not sure: {reading.reason}; see on F3 (or by inspect) whether that is right"
+            problems.append(advice("data.format", text, {"data.format": reading.format}))
+        if not is_here(data):
+            return Rows(None, reading.format not in ("text", "tokens"), None)
+        count = count_rows(data)
+        longest, bad = 0, []
+        for record, found in examples(islice(iterate_records(data), ROWS_READ), reading, data):
+            if isinstance(found, DataError):
+                bad.append(f"{record.place}: {found}")
+            else:
+                longest = max(longest, _tokens_at_most(found))
     except DataError as error:
-        problems.append(Problem(key, str(error)))
+        problems.append(Problem(key, str(error), mend=error.mend))
         return None
-    return Rows(count, shape.format != "text", longest if count <= ROWS_READ else None)
+    problems += _bad_rows(key, bad, min(count, ROWS_READ), data)
+    return Rows(count - len(bad), reading.format not in ("text", "tokens"), longest if count <= ROWS_READ else None)
+
+
+def _bad_rows(key: str, bad: list[str], rows: int, data: DataSection) -> Iterator[Problem]:
+    if not bad:
+        return
+    told = bad[0] if len(bad) == 1 else f"{len(bad)} of {rows} rows cannot be used; the first: {bad[0]}"
+    if len(bad) == rows:
+        yield Problem(key, f"not one of {rows} rows can be used; the first: {bad[0]}" if rows > 1 else told)
+    elif data.skip_bad_rows:
+        yield advice(key, f"left out: {told}")
+    else:
+        yield Problem(key, told, mend={"data.skip_bad_rows": True})
 
 
 def _tokens_at_most(example: Example) -> int:
     """Three bytes a token are few in every language; a turn has some of its own besides."""
-    turns = example.turns or (("", example.text),)
-    return sum(len(content.encode(errors="replace")) // 3 + TURN_TOKENS for _, content in turns)
+    if example.tokens:
+        return len(example.tokens)
+    return sum(len(said.encode(errors="replace")) // 3 + TURN_TOKENS for _, said in example.told)
 
 
 def _gpu(session: Session) -> GpuReading | None:
@@ -179,6 +227,6 @@ def _first_gpu(session: Session) -> int:
 
 def relevant(session: Session) -> Iterator[object]:
     """The values that `investigate` goes by: as long as they stay, it need not look again."""
-    yield from (session.model, session.data.source, session.data.format, session.evaluation.source)
+    yield from (session.model, session.data, session.evaluation.source)
     yield from (session.lora.continue_from, session.training.custom_loss, session.training.report_to)
     yield from (session.training.packing, session.export.kinds, session.run.notify)

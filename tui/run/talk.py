@@ -45,6 +45,26 @@ def request(
     )
 
 
+def look_through(folder: RunFolder, wanted: commands.Inspect) -> Iterator[events.Event]:
+    """Ask for a look through a dataset, and yield what the engine says about it: phases, what is found, or its end."""
+    until = threading.Event()
+    send(folder, wanted)
+    try:
+        for event in follow(folder, until):
+            match event:
+                case events.Inspected(id=wanted.id):
+                    yield event
+                    if event.done:
+                        return
+                case events.PhaseChanged() if event.time >= wanted.time:
+                    yield event
+                case events.EngineSeen(alive=False) | events.Failed():
+                    yield event
+                    return
+    finally:
+        until.set()
+
+
 def ask(folder: RunFolder, chat: commands.Chat) -> Iterator[events.Event]:
     """Ask, and yield what the engine says about it: phases, pieces of the answer, or its end."""
     until = threading.Event()

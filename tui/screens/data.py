@@ -1,251 +1,311 @@
-"""The Data place: choose a dataset, see how it is read, and any row as it is trained on."""
+"""The Data place: choose a dataset, say how it is read, see any row as it is trained on, and look through all of it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+import random
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.getters import query_one
 from textual.reactive import var
+from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import DataTable, Input, Label, Static
+from textual.widgets import ContentSwitcher, DataTable, Input, Label
 
-from tui.data.formats import Shape
-from tui.data.mapping import Example, shape_of, to_example
-from tui.data.sources import DataError, Row, iterate_rows, read_rows
+from tui.data.examples import Example
+from tui.data.readers.places import is_hub_name
 from tui.resources import resource
-from tui.run.events import PhaseChanged, Previewed
-from tui.screens.base import Outdated, PlaceScreen
-from tui.screens.messages import PreviewWanted, SessionEdited
+from tui.run.events import Inspected, PhaseChanged, Previewed
+from tui.run.pace import seconds_per_example
+from tui.screens.base import PlaceScreen
+from tui.screens.data_findings import Findings
+from tui.screens.data_looks import Look, count, example_of, look_into
+from tui.screens.data_mapping import MappingFields
+from tui.screens.data_row import FACES, RowPane, Shown
+from tui.screens.data_text import amount, columns_text, row_json, table_of
+from tui.screens.messages import InspectionCancelled, InspectionWanted, PreviewWanted, SessionEdited
 from tui.session.schema import Session
-from tui.widgets.choice import Choice
+from tui.widgets.field_row import FieldRow
 from tui.widgets.foreign import cell, foreign
 from tui.widgets.paths import PathSuggester
 
-SHOWN_ROWS = 100
-FORMATS = ("auto", "messages", "sharegpt", "alpaca", "prompt-completion", "text")
-
+PAUSE_S = 0.2
+"""So long the cursor rests on a row before its tokens are asked for."""
 NOTHING_YET = "No dataset is chosen yet; type a path, or ctrl+g takes the sample data"
 
 
-@dataclass(frozen=True)
-class Look:
-    """What was seen of a dataset."""
-
-    source: str
-    rows: tuple[Row, ...] = ()
-    shape: Shape | None = None
-    problem: str = ""
-
-
 class DataScreen(PlaceScreen):
-    """The path, how it is read, its first rows, and one example."""
+    """The source, how it is read, its rows, and one of them in full."""
 
     PLACE = "data"
+    AUTO_FOCUS = ""
+    """The rows get it once they are there: on them every key of this place works."""
     CSS_PATH = "data.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r", "render", "As trained", id="data.render", tooltip="Show the row as the model is trained on it"),
-        Binding(
-            "ctrl+g", "sample", "Sample data", id="data.sample", tooltip="Use the shell commands that come with the program"
-        ),
+        Binding("f9", "inspect", "Check all", id="data.inspect", tooltip="Look through the whole dataset, or end that"),
+        Binding("m", "face('mapping')", "Mapping", id="data.mapping", tooltip="Say how the rows are read, and back"),
+        Binding("v", "view", "View", id="data.view", tooltip="The row as a conversation, as it is trained on, as it lies"),
+        Binding("n", "move(1)", "Next", show=False, id="data.next", tooltip="The next row"),
+        Binding("b", "move(-1)", "Back", show=False, id="data.back", tooltip="The row before"),
+        Binding("j", "jump", "Jump", show=False, id="data.jump", tooltip="Type the number of a row"),
+        Binding("r", "random", "Random", show=False, id="data.random", tooltip="Any row of the whole dataset"),
+        Binding("l", "extreme(True)", "Longest", show=False, id="data.longest", tooltip="The longest row"),
+        Binding("s", "extreme(False)", "Shortest", show=False, id="data.shortest", tooltip="The shortest row"),
+        Binding("p", "trouble", "Problem", show=False, id="data.problem", tooltip="The next row with a problem"),
+        Binding("e", "edges", "Edges", show=False, id="data.edges", tooltip="Show where each token ends"),
+        Binding("f8", "mend", "Mend", id="data.mend", tooltip="Apply the change that mends what is wrong here"),
+        Binding("ctrl+g", "sample", "Sample data", id="data.sample", tooltip="Use the data that comes with the program"),
+        Binding("escape", "face('rows')", "Rows", show=False, id="data.rows", tooltip="Back to the rows"),
     ]
 
     session: var[Session] = var(Session)
     preview: var[Previewed | None] = var(None)
+    inspected: var[Inspected | None] = var(None)
     workbench_phase: var[PhaseChanged | None] = var(None)
 
     source = query_one("#source", Input)
     summary = query_one("#summary", Label)
-    total = query_one("#total", Label)
+    faces = query_one(ContentSwitcher)
     table = query_one("#rows", DataTable)
-    example = query_one("#example", Static)
-    example_title = query_one("#example-title", Label)
+    mapping = query_one(MappingFields)
+    findings = query_one(Findings)
+    row = query_one(RowPane)
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen = Look("")
-        self.rendered = False
+        self.seen = Look()
+        self.total: int | None = None
+        self.soon: Timer | None = None
 
     def compose_body(self) -> Iterable[Widget]:
-        yield Label(".jsonl .json .csv .tsv .parquet or .txt; right completes, Enter takes", classes="hint")
+        yield Label("A file, a folder or owner/name on the hub; right completes, Enter takes", classes="hint")
         yield Input(placeholder="/path/to/train.jsonl", id="source", compact=True, suggester=PathSuggester())
-        with Horizontal(id="format-row"):
-            yield Label("read as")
-            yield Choice(FORMATS, self.session.data.format, id="format")
-            yield Label("", id="total", markup=False)
         yield Label(NOTHING_YET, id="summary", markup=False)
-        yield DataTable(id="rows", cursor_type="row", zebra_stripes=True)
-        yield Label("", id="example-title", classes="section", markup=False)
-        with VerticalScroll(id="example-box"):
-            yield Static("", id="example", markup=False)
+        with Horizontal(id="columns"):
+            with ContentSwitcher(initial="rows", id="left"):
+                yield DataTable(id="rows", cursor_type="row", zebra_stripes=True)
+                yield MappingFields(self.session, id="mapping")
+                yield Findings(id="findings")
+            yield RowPane(id="row")
 
     def on_mount(self) -> None:
         self.source.value = self.session.data.source
         self.table.display = False
-        self.read(self.session)
+        self.call_after_refresh(self.read)
+
+    # ---- the dataset
 
     def watch_session(self, before: Session, after: Session) -> None:
         if not self.is_mounted:
             return
+        self.mapping.session = after
         if before.data.source != after.data.source:
             self.source.value = after.data.source
-        if (before.data.source, before.data.format) != (after.data.source, after.data.format):
-            self.query_one("#format", Choice).value = after.data.format
-            self.read(after)
+        if before.data != after.data:
+            self.read()
+        elif before.model != after.model and self.row.face == "tokens":
+            self.ask_for_row()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if source := event.value.strip():
-            path = str(Path(source).expanduser().absolute())
-            if path == self.session.data.source:
-                self.read(self.session)
-            self.post_message(SessionEdited({"data.source": path}))
+        if event.input is not self.source or not (typed := event.value.strip()):
+            return
+        source = absolute(typed)
+        if source == self.session.data.source:
+            self.read()
+        self.post_message(SessionEdited({"data.source": source}))
+        self.table.focus()
 
-    def on_choice_changed(self, event: Choice.Changed) -> None:
-        self.post_message(SessionEdited({"data.format": event.value}))
+    def on_field_row_edited(self, event: FieldRow.Edited) -> None:
+        self.post_message(SessionEdited(event.changes))
 
     def action_sample(self) -> None:
         self.post_message(SessionEdited({"data.source": str(resource("sample_data") / "shell" / "train.jsonl")}))
 
-    def action_render(self) -> None:
-        if not self.session.model.name:
-            self.notify("Choose a model first: its chat template writes the example", severity="warning")
-            return
-        self.rendered = True
-        self.show_example()
-        if self.seen.shape:
-            self.post_message(PreviewWanted(max(0, self.table.cursor_row)))
-
-    def read(self, session: Session) -> None:
+    def read(self) -> None:
         """Look into the session's dataset in the background."""
-        self.total.update("")
-        source, wanted = session.data.source, session.data.format
-        if source:
+        self.total = None
+        data = self.session.data
+        if data.source:
             self.summary.update("reading …")
-            self.look("rows", lambda _outdated: look_into(source, wanted), self.show_look)
+            self.look("rows", lambda _outdated: look_into(data), self.show_look)
         else:
-            self.show_look(Look(""))
-
-    def show_total(self, told: str) -> None:
-        self.total.update(foreign(told))
+            self.show_look(Look(data))
 
     def show_look(self, look: Look) -> None:
         self.seen = look
+        self.show_summary()
+        if look.reading:
+            self.look("total", lambda _outdated: count(look.data), self.show_total)
+        self.mapping.tell(columns_text(look))
+        self.show_table(look)
+        self.show_row(min(self.row.at, max(0, len(look.records) - 1)))
+
+    def show_total(self, total: int | None) -> None:
+        self.total = total
+        self.show_summary()
+
+    def show_summary(self) -> None:
+        """How it is read and how much there is, or what is wrong with it."""
+        look = self.seen
         self.summary.set_class(bool(look.problem), "-wrong")
-        if look.shape:
-            self.summary.update(foreign(f"{look.shape.format}: {look.shape.reason}"))
-            source, shape = look.source, look.shape
-            self.look("total", lambda outdated: count(source, shape, outdated), self.show_total)
-        else:
-            self.summary.update(foreign(look.problem) if look.source else NOTHING_YET)
+        told = f"{look.problem}{' (F8 mends it)' if look.mend else ''}" if look.data.source else NOTHING_YET
+        if look.reading:
+            rows = "" if self.total is None else f" · {amount(self.total, 'row')}"
+            told = f"{look.reading.format}: {look.reading.reason}{rows}"
+        self.summary.update(foreign(told))
+
+    def show_table(self, look: Look) -> None:
+        """List the first rows."""
         self.table.clear(columns=True)
-        self.table.display = bool(look.rows)
+        self.table.display = bool(look.records)
+        if self.focused is None:
+            (self.table if look.records else self.source).focus()
         columns, rows = table_of(look)
+        room = self.size.width // (1 if self.has_class("-narrow") else 2) - 12
+        width = max(16, room // max(1, min(2, len(columns))) - 2)
         self.table.add_column("#")
         for column in columns:
             self.table.add_column(cell(column, 30))
-        width = max(16, (self.size.width - 8) // max(1, len(columns)) - 2)
-        for number, values in enumerate(rows, 1):
-            self.table.add_row(str(number), *(cell(value, width) for value in values))
-        self.show_example()
+        for record, values in rows:
+            self.table.add_row(str(record.number), *(cell(value, width) for value in values))
+
+    # ---- one row
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        self.show_example()
-        if self.rendered and self.seen.shape:
-            self.post_message(PreviewWanted(event.cursor_row))
+        if event.cursor_row != self.row.at and self.seen.records:
+            self.show_row(event.cursor_row)
 
-    def watch_preview(self) -> None:
+    def on_row_pane_sought(self, event: RowPane.Sought) -> None:
+        self.go(event.row)
+        self.query_one(f"#{self.faces.current}").focus()
+
+    def go(self, at: int) -> None:
+        """Show a row of the whole dataset, counted from 0; the table follows as far as it goes."""
+        last = None if self.total is None else self.total - 1
+        at = max(0, at if last is None else min(at, last))
+        if self.seen.reading is None and at >= len(self.seen.records):
+            return
+        self.show_row(at)
+        if at < self.table.row_count:
+            self.table.move_cursor(row=at)
+
+    def show_row(self, at: int) -> None:
+        """Show what is known of a row, and ask the engine for what is not."""
+        if not self.seen.records:
+            self.row.display = False
+            return
+        if at < len(self.seen.records):
+            record = self.seen.records[at]
+            found = example_of(record, self.seen)
+            told = {"turns": found.told} if isinstance(found, Example) else {"problem": str(found)}
+            self.row.show(at, Shown(record.place, row_json(record), **told))
+        else:
+            self.row.show(at, Shown())
+        self.ask_for_row()
+
+    def ask_for_row(self) -> None:
+        """Ask for a row that is not in the table, or for its tokens when they are looked at, once the cursor rests."""
+        if self.soon:
+            self.soon.stop()
+        wants_tokens = self.row.face == "tokens"
+        if self.seen.reading is None or not (wants_tokens or self.row.at >= len(self.seen.records)):
+            return
+        wanted = PreviewWanted(self.row.at, wants_tokens and bool(self.session.model.name))
+        self.soon = self.set_timer(PAUSE_S, lambda: self.post_message(wanted))
+
+    def watch_preview(self, preview: Previewed | None) -> None:
+        if self.is_mounted and (preview is None or preview.row == self.row.at):
+            self.row.preview = preview
+
+    def watch_workbench_phase(self, phase: PhaseChanged | None) -> None:
         if self.is_mounted:
-            self.show_example()
+            self.row.waiting = phase.text if phase and phase.phase != "ready" else ""
 
-    def watch_workbench_phase(self) -> None:
-        if self.is_mounted and self.rendered:
-            self.show_example()
+    def action_view(self) -> None:
+        """The next way of seeing the row."""
+        face = FACES[(FACES.index(self.row.face) + 1) % len(FACES)]
+        if face == "tokens" and not self.session.model.name:
+            self.notify("Tokens are those of a model: choose one first (F2)")
+            face = "data"
+        self.row.face = face
+        self.ask_for_row()
 
-    def show_example(self) -> None:
-        """Show the row under the cursor: as a conversation, or as the model is trained on it."""
-        at = self.table.cursor_row
-        if not 0 <= at < len(self.seen.rows):
-            self.example_title.update("")
-            self.example.update("")
+    def action_move(self, by: int) -> None:
+        self.go(self.row.at + by)
+
+    def action_jump(self) -> None:
+        if self.row.display:
+            self.row.number.focus()
+
+    def action_random(self) -> None:
+        self.go(random.randrange(max(1, self.total or len(self.seen.records))))
+
+    def action_extreme(self, longest: bool) -> None:
+        """The longest or the shortest row: of everything once it was checked, until then of the first ones."""
+        tokens = self.inspected.tokens if self.inspected else None
+        if tokens and (rows := tokens.longest_rows if longest else tokens.shortest_rows):
+            self.go(rows[0] - 1)
+        elif self.seen.records:
+            rows_told = [len(row_json(record)) for record in self.seen.records]
+            self.go(rows_told.index((max if longest else min)(rows_told)))
+            self.notify("of the rows in the table; F9 looks through all of them")
+
+    def action_edges(self) -> None:
+        self.row.tokens.edges = not self.row.tokens.edges
+
+    # ---- all rows
+
+    def action_face(self, face: str) -> None:
+        """Show the mapping or the findings in place of the rows, or the rows again."""
+        self.show_face("rows" if face == self.faces.current else face)
+
+    def show_face(self, face: str) -> None:
+        self.faces.current = face
+        self.set_class(face != "rows", "-looking")
+        self.mapping.focus_first() if face == "mapping" else self.query_one(f"#{face}").focus()
+
+    def action_inspect(self) -> None:
+        if self.inspected and not self.inspected.done:
+            self.post_message(InspectionCancelled())
+        elif self.seen.reading:
+            self.show_face("findings")
+            session = self.findings.session = self.session
+            self.look("pace", lambda _outdated: seconds_per_example(session), self.show_pace)
+            self.post_message(InspectionWanted())
+        else:
+            self.notify("There is nothing to look through yet")
+
+    def show_pace(self, pace_s: float | None) -> None:
+        self.findings.pace_s = pace_s
+
+    def watch_inspected(self, inspected: Inspected | None) -> None:
+        if self.is_mounted:
+            self.findings.inspected = inspected
+
+    def on_findings_row_sought(self, event: Findings.RowSought) -> None:
+        self.go(event.number - 1)
+
+    def action_trouble(self) -> None:
+        """The next row with a problem, of those that are known."""
+        numbers = self.findings.troubled()
+        bad = numbers or [r.number for r in self.seen.records if not isinstance(example_of(r, self.seen), Example)]
+        if not bad:
+            self.notify("No row with a problem is known; F9 looks through all of them")
             return
-        row = self.seen.rows[at]
-        preview = self.preview
-        if self.rendered and preview and preview.row == at and preview.text:
-            self.example_title.update(f"Row {at + 1} as the model is trained on it: {preview.tokens} tokens")
-            self.example.update(foreign(preview.text))
-            return
-        title = f"Row {at + 1}"
-        if self.rendered:
-            phase = self.workbench_phase
-            failed = preview and preview.row == at and preview.error
-            title += f": {preview.error}" if preview and failed else ""
-            title += f" ({phase.text} …)" if phase and phase.text and phase.phase != "ready" and not failed else ""
-        self.example_title.update(foreign(title))
-        self.example.update(foreign(as_conversation(row, self.seen.shape)))
+        self.go(next((number for number in sorted(bad) if number > self.row.at + 1), min(bad)) - 1)
+
+    def action_mend(self) -> None:
+        """Mend what keeps the data from being read, or the finding under the cursor."""
+        mend: Mapping[str, Any] = self.seen.mend or self.findings.mend
+        if mend:
+            self.post_message(SessionEdited(dict(mend)))
+        else:
+            self.notify("Nothing here can be mended by itself")
 
 
-def look_into(source: str, wanted: str) -> Look:
-    """The first rows of a file and how it is read, or why it cannot be."""
-    look = Look(source)
-    try:
-        look = Look(source, tuple(read_rows(source, SHOWN_ROWS)))
-        return Look(source, look.rows, shape_of(source, wanted))
-    except DataError as error:
-        return Look(source, look.rows, problem=str(error))
-
-
-def count(source: str, shape: Shape, outdated: Outdated) -> str:
-    """How many rows of a file can be used, and what is wrong with the first that cannot, in words."""
-    rows = usable = 0
-    first = ""
-    try:
-        for row in iterate_rows(source):
-            if outdated():
-                return ""
-            rows += 1
-            try:
-                to_example(row, shape)
-                usable += 1
-            except DataError as error:
-                first = first or f"; row {rows}: {error}"
-    except DataError as error:
-        return str(error)
-    return f"{rows} rows" if usable == rows else f"{usable} of {rows} rows can be used{first}"
-
-
-def table_of(look: Look) -> tuple[list[str], list[list[str]]]:
-    """The columns and the cells of the first rows: what is asked and answered, or as it lies in the file."""
-    if look.shape and look.shape.format != "text":
-        return ["asked", "answered"], [asked_and_answered(row, look.shape) for row in look.rows]
-    columns = list(dict.fromkeys(str(column) for row in look.rows for column in row))[:12]
-    return columns, [[shown(row.get(column)) for column in columns] for row in look.rows]
-
-
-def asked_and_answered(row: Row, shape: Shape) -> list[str]:
-    """The last question and answer of a row, or what is wrong with it."""
-    try:
-        example = to_example(row, shape)
-    except DataError as error:
-        return [f"✗ {error}", ""]
-    return [example.prompt[-1]["content"] if example.prompt else "", example.answer]
-
-
-def shown(value: object) -> str:
-    """A value of a row as text for a table."""
-    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def as_conversation(row: Row, shape: Shape | None) -> str:
-    """A row as its turns, or as it lies in the file when it cannot be read."""
-    if shape is None:
-        return json.dumps(row, ensure_ascii=False, indent=1, default=str)
-    try:
-        example: Example = to_example(row, shape)
-    except DataError as error:
-        return f"this row cannot be used: {error}"
-    return example.text or "\n".join(f"{role + ':':11}{content}" for role, content in example.turns)
+def absolute(typed: str) -> str:
+    """A path from the root; a name on the hub stays as it is."""
+    return typed if is_hub_name(typed) else str(Path(typed).expanduser().absolute())

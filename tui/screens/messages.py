@@ -55,3 +55,15 @@ class PreviewWanted(Message):
     """A row is to be shown as it is trained on."""
 
     row: int
+    tokens: bool
+    """Whether its tokens are wanted too."""
+
+
+@dataclass
+class InspectionWanted(Message):
+    """The whole dataset is to be looked through."""
+
+
+@dataclass
+class InspectionCancelled(Message):
+    """That look is not wanted any more."""

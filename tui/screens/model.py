@@ -14,11 +14,11 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui.catalog.download_process import Download
 from tui.catalog.local import ModelError, is_path
 from tui.run.forecast import Ground
 from tui.screens.base import PlaceScreen
 from tui.screens.messages import SessionEdited
+from tui.screens.model_download import DownloadLine
 from tui.screens.model_looks import (
     Described,
     HubPage,
@@ -28,7 +28,7 @@ from tui.screens.model_looks import (
     look_below,
     search_hub,
 )
-from tui.screens.model_text import FIRST_STEPS, card_text, download_text, line
+from tui.screens.model_text import FIRST_STEPS, card_text, line
 from tui.screens.tune_text import mend_words
 from tui.session.schema import Session
 from tui.widgets.foreign import foreign, plain
@@ -41,7 +41,6 @@ SHOWN = 300
 SEARCH_FROM = 3
 """Letters from which the hub is asked too."""
 PAUSE_S = 0.5
-DOWNLOAD_S = 0.5
 MORE = "more"
 
 
@@ -64,7 +63,7 @@ class ModelScreen(PlaceScreen):
     models = query_one("#models", OptionList)
     card = query_one("#card", Static)
     headline = query_one("#headline", Label)
-    progress_text = query_one("#download", Static)
+    progress = query_one(DownloadLine)
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +74,9 @@ class ModelScreen(PlaceScreen):
         self.listed: list[OfferedModel] = []
         self.described: Described | None = None
         self.soon: Timer | None = None
-        self.download: Download | None = None
+        self.glance: Timer | None = None
+        self.looked_up: dict[str, Described] = {}
+        """Every model that was looked at, by name."""
 
     def compose_body(self) -> Iterable[Widget]:
         yield Label(
@@ -89,16 +90,14 @@ class ModelScreen(PlaceScreen):
                 yield OptionList(id="models", markup=False)
             with VerticalScroll(id="right", can_focus=False):
                 yield Label("No model is chosen yet", classes="section", id="headline", markup=False)
-                yield Static("", id="download", markup=False)
+                yield DownloadLine("", id="download", markup=False)
                 yield Static(FIRST_STEPS, id="card", markup=False)
 
     def on_mount(self) -> None:
-        self.progress_text.display = False
         with self.prevent(Input.Changed):
             self.name_entry.value = self.session.model.name
         if self.session.model.name:
             self.look_at(self.session.model.name)
-        self.set_interval(DOWNLOAD_S, self.show_download)
         self.call_after_refresh(self.action_look)
 
     def watch_session(self, before: Session, after: Session) -> None:
@@ -115,6 +114,7 @@ class ModelScreen(PlaceScreen):
 
     def action_look(self) -> None:
         self.models.loading = True
+        self.looked_up.clear()
         self.look("models", find_models, self.show_models)
 
     def show_models(self, around: Surroundings) -> None:
@@ -136,22 +136,34 @@ class ModelScreen(PlaceScreen):
 
     def fill(self, models: list[OfferedModel]) -> None:
         """Show these models, each with whether it would fit."""
-        from tui.run.models import rough_verdict  # loads huggingface_hub
-
         self.listed = models
-        ground = Ground(gpu=self.around.gpu)
-        self.models.clear_options()
-        self.models.add_options(
-            Option(foreign(line(model, rough_verdict(model, self.session, ground)))) for model in self.listed
-        )
-        if not self.listed:
-            self.models.add_option(Option("None has these letters. Enter takes what is typed.", disabled=True))
-        else:
-            self.models.highlighted = 0
+        with self.prevent(OptionList.OptionHighlighted):
+            self.models.clear_options()
+            self.models.add_options(Option(foreign(self.line_of(model))) for model in self.listed)
+            if not self.listed:
+                self.models.add_option(Option("None has these letters. Enter takes what is typed.", disabled=True))
+            else:
+                self.models.highlighted = 0
         more = self.page and self.page.next and self.page.text == self.name_entry.value.strip()
         if more:
             self.models.add_option(Option("… more from the hub", id=MORE))
         self.query_one("#count", Label).update(f"Models ({len(self.listed)})")
+
+    def line_of(self, model: OfferedModel) -> str:
+        """A model's lines of the list: with a guess of its shape until it was looked at."""
+        from tui.run.models import rough_verdict  # loads huggingface_hub
+
+        known = self.looked_up.get(model.name)
+        ground = Ground(known.card.shape if known else None, gpu=self.around.gpu)
+        ahead = ground.forecast(self.session)
+        return line(model, ahead.verdict if ahead else rough_verdict(model, self.session, ground), known)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Look at the model on which the cursor rests."""
+        if self.glance:
+            self.glance.stop()
+        if event.option_index < len(self.listed) and (model := self.listed[event.option_index]).place != "run":
+            self.glance = self.set_timer(PAUSE_S, lambda: self.look_at(model.name))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         typed = event.value.strip()
@@ -217,51 +229,63 @@ class ModelScreen(PlaceScreen):
         self.post_message(SessionEdited({"model.name": name}))
 
     def look_at(self, name: str) -> None:
-        """Read about a model in the background."""
+        """Read about a model in the background, whether it is chosen or only under the cursor."""
         self.card.set_class(False, "-wrong")
         self.described = None
         if not name:
             self.headline.update("No model is chosen yet")
             self.card.update(FIRST_STEPS)
             return
-        self.headline.update(f"Chosen: {plain(name.rstrip('/').rpartition('/')[2])}")
-        self.card.update("reading …")
-        revision = self.session.model.revision
-        self.look("card", lambda _outdated: describe_model(name, revision), self.show_card)
-
-    def show_card(self, found: Described | ModelError) -> None:
-        if isinstance(found, ModelError):
-            self.card.set_class(True, "-wrong")
-            self.card.update(foreign(f"{found}\n\nType a folder, or take one of the models on the left."))
+        short = plain(name.rstrip("/").rpartition("/")[2])
+        self.headline.update(f"Chosen: {short}" if name == self.session.model.name else f"{short}: Enter takes it")
+        revision = self.session.model.revision if name == self.session.model.name else None
+        known = self.looked_up.get(name)
+        if known and known.details and revision is None:  # a folder may have changed since, and is quick to read
+            self.show_card(known)
             return
+        self.card.update("reading …")
+        self.look("card", lambda _outdated: describe_model(name, revision), lambda found: self.show_found(name, found))
+
+    def show_found(self, name: str, found: Described | ModelError) -> None:
+        if isinstance(found, Described):
+            self.show_card(found)
+            return
+        chosen = name == self.session.model.name
+        self.card.set_class(chosen, "-wrong")
+        advice = "Type a folder, or take one of the models on the left." if chosen else ""
+        self.card.update(foreign("\n".join([f"{found}\n\n{advice}".rstrip(), *self.other_names(name)])))
+
+    def other_names(self, name: str) -> list[str]:
+        """The other number formats and owners under which Unsloth knows a model."""
+        offered = next((model for model in self.around.models if model.name == name), None)
+        return ["", "other names", *(f"  {other}" for other in offered.variants)] if offered and offered.variants else []
+
+    def show_card(self, found: Described) -> None:
         self.described = found
+        self.remember(found)
         ground = Ground(found.card.shape, gpu=self.around.gpu)
         rows = f"as Tune is set, with rows of {self.session.model.max_seq_length} tokens"
         mend = next((mend_words(problem.mend) for problem in ground.problems(self.session)), "")
         told = card_text(found.card, found.details, ground.forecast(self.session), rows, mend)
-        offered = next((model for model in self.around.models if model.name == found.card.name), None)
-        names = ["", "other names", *(f"  {name}" for name in offered.variants)] if offered and offered.variants else []
-        self.card.update(foreign("\n".join([told, *names])))
+        self.card.update(foreign("\n".join([told, *self.other_names(found.card.name)])))
+
+    def remember(self, found: Described) -> None:
+        """Keep what was found out, and tell it in the model's line of the list too."""
+        if found.details is None or not found.details.cached_because:
+            self.looked_up[found.card.name] = found
+        for at, model in enumerate(self.listed):
+            if model.name == found.card.name:
+                self.models.replace_option_prompt_at_index(at, foreign(self.line_of(model)))
 
     # ---- getting it
 
     def action_download(self) -> None:
         """Get the chosen model from the hub, or end that."""
-        name = self.session.model.name
-        if self.download and not self.download.poll().is_over:
-            self.download.cancel()
-        elif not name or is_path(name):
+        model = self.session.model
+        if self.progress.download is None and (not model.name or is_path(model.name)):
             self.notify("Choose a model on the hub first (owner/model)")
         else:
-            self.download = Download()
-            self.download.start(name, self.session.model.revision, with_code=self.session.model.trust_remote_code)
+            self.progress.toggle(model)
 
-    def show_download(self) -> None:
-        if self.download is None:
-            return
-        state = self.download.poll()
-        self.progress_text.display = True
-        self.progress_text.update(foreign(download_text(state)))
-        if state.is_over:
-            self.download = None
-            self.action_look()
+    def on_download_line_ended(self) -> None:
+        self.action_look()

@@ -12,6 +12,7 @@ from tui.run.forecast import Forecast, Verdict
 if TYPE_CHECKING:  # huggingface_hub, which the first picture need not wait for
     from tui.catalog.hub import HubDetails
     from tui.run.models import OfferedModel
+    from tui.screens.model_looks import Described
 
 FIRST_STEPS = """1  Choose a model here.
 2  F3 Data: choose what it learns from.
@@ -26,13 +27,25 @@ SIGNS: dict[Verdict | None, str] = {"fits": "✓ fits", "tight": "~ tight", "too
 BAR_WIDTH = 24
 
 
-def line(model: OfferedModel, verdict: Verdict | None) -> str:
-    """A model in two lines: its name; its size, whether it fits, and where it is."""
+def line(model: OfferedModel, verdict: Verdict | None, known: Described | None = None) -> str:
+    """A model in two lines: its name; its size, whether it fits, where it is, and more of it once it was looked at."""
     size = f"{words.count(model.parameters)}" if model.parameters else ""
     place = {"here": "here", "hub cache": "here (hub cache)", "run": "result of a run", "Unsloth": "", "hub": "on the hub"}
     disk = words.size(model.size_bytes) if model.size_bytes else ""
-    facts = [fact for fact in (size, SIGNS[verdict], disk, place[model.place], model.note) if fact]
+    facts = [fact for fact in (size, SIGNS[verdict], disk, place[model.place], *_looked_up(model, known)) if fact]
     return f"{model.title}\n  {' · '.join(facts)}"
+
+
+def _looked_up(model: OfferedModel, known: Described | None) -> list[str]:
+    """Context, size of the download, licence and gate; of a model that nobody looked at what the list tells."""
+    if known is None:
+        return [model.note]
+    context, details = known.card.context_length, known.details
+    told = [f"{words.count(context)} context" if context else ""]
+    if details and not details.cached_because:
+        fetch = words.size(known.card.size_bytes) if known.card.size_bytes and model.size_bytes is None else ""
+        told += [f"{fetch} to fetch" if fetch else "", details.licence, "gated" if details.gated else ""]
+    return told
 
 
 def card_text(card: ModelCard, details: HubDetails | None, ahead: Forecast | None, rows_told: str, mend: str) -> str:
@@ -54,6 +67,7 @@ def card_text(card: ModelCard, details: HubDetails | None, ahead: Forecast | Non
         ("hidden size", card.hidden_size),
         ("vocabulary", card.vocabulary),
         ("context", None if card.context_length is None else f"{card.context_length} tokens"),
+        ("tokenizer", card.tokenizer or None),
         ("chat template", template),
     ]
     told = [f"{name:14}{'–' if value is None else value}" for name, value in rows]

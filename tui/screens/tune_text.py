@@ -14,6 +14,10 @@ from tui.session.schema import Session
 from tui.session.text import describe, to_text
 
 BAR_WIDTH = 22
+PART_SIGNS = {
+    "weights": "█", "adapter": "▓", "gradients": "▒", "optimiser": "░", "activations": "▞", "loss": "▚", "slack": "▖",
+}  # fmt: skip
+"""The parts of a memory forecast, as a bar shows them."""
 
 
 def outlook_lines(session: Session, ahead: Outlook, memory: Forecast | None = None) -> list[str]:
@@ -45,17 +49,24 @@ def outlook_lines(session: Session, ahead: Outlook, memory: Forecast | None = No
 
 def memory_lines(memory: Forecast) -> list[str]:
     """What it takes of the GPU: a bar of its parts, and whether that fits."""
-    parts = memory.parts
-    trained = parts.adapter + parts.gradients + parts.optimiser
-    rows = (("weights", parts.weights, "█"), ("trained", trained, "▓"), ("batch", parts.activations + parts.loss, "▒"))
+    sizes = [(name, sign, getattr(memory.parts, name) * memory.factor) for name, sign in PART_SIGNS.items()]
     scale = max(memory.total_bytes, memory.free_bytes or 0)
-    bar = "".join(sign * round(BAR_WIDTH * size * memory.factor / scale) for _, size, sign in rows)
     source = "by the last run" if memory.measured else "predicted"
-    told = [f"  memory {words.size(memory.total_bytes)}, {source}", f"  {bar.ljust(BAR_WIDTH, '·')}"]
-    told += [f"  {sign} {name} {words.size(size * memory.factor)}" for name, size, sign in rows]
-    if memory.verdict:
-        told.append(f"  {memory.verdict}: {words.size(memory.free_bytes)} free")
-    return told
+    told = [f"  memory {words.size(memory.total_bytes)}, {source}", f"  {_stacked(sizes, scale).ljust(BAR_WIDTH, '·')}"]
+    told += [f"  {sign} {name} {words.size(size)}" for name, sign, size in sizes if size]
+    return [
+        *told,
+        f"  {memory.verdict}: {words.size(memory.free_bytes)} free" if memory.verdict else "  on a GPU; none is here",
+    ]
+
+
+def _stacked(sizes: Sequence[tuple[str, str, float]], scale: float) -> str:
+    """A bar in which each part ends where the sum up to it does, so that rounding never adds up."""
+    bar, total = "", 0.0
+    for _, sign, size in sizes:
+        total += size
+        bar = bar.ljust(round(BAR_WIDTH * total / scale), sign)
+    return bar
 
 
 def problem_lines(problems: Sequence[Problem]) -> list[str]:

@@ -70,20 +70,31 @@ def from_table(table: dict[str, Any]) -> Session:
 
 def anchored(session: Session, folder: Path) -> Session:
     """The session with its relative paths taken from `folder`: those that exist there, and every file by its suffix."""
-    changes = {}
+    changes: dict[str, Any] = {}
     for key in ("model.name", "data.source", "evaluation.source", "lora.continue_from", "training.custom_loss"):
         value = get_value(session, key) or ""
         name, colon, function = value.rpartition(":") if key == "training.custom_loss" else (value, "", "")
-        if not name:
-            continue
-        try:
-            there = (folder / Path(name).expanduser()).resolve()
-            found = there.exists() or (key != "model.name" and bool(Path(name).suffix))
-        except (OSError, ValueError, RuntimeError):  # no file can have such a name
-            continue
-        if found and str(there) != name:
+        if there := _anchored_path(name, folder, known_suffix=key != "model.name"):
             changes[key] = f"{there}{colon}{function}"
+    more = tuple(_anchored_path(name, folder) or name for name in session.data.more_sources)
+    changes |= {"data.more_sources": more} if more != session.data.more_sources else {}
+    template = session.data.chat_template or ""
+    if Path(template).suffix and (there := _anchored_path(template, folder, known_suffix=False)):
+        changes["data.chat_template"] = there
     return replace_values(session, changes) if changes else session
+
+
+def _anchored_path(name: str, folder: Path, *, known_suffix: bool = True) -> str:
+    """The path taken from `folder`; empty where it is that already or means no file.
+
+    With `known_suffix` a name with a suffix is a file even where there is none (yet).
+    """
+    try:
+        there = (folder / Path(name).expanduser()).resolve() if name else folder
+        found = bool(name) and (there.exists() or (known_suffix and bool(Path(name).suffix)))
+    except (OSError, ValueError, RuntimeError):  # no file can have such a name
+        return ""
+    return str(there) if found and str(there) != name else ""
 
 
 def to_table(session: Session, *, defaults: bool = False) -> dict[str, Any]:

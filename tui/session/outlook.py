@@ -63,9 +63,11 @@ def outlook(session: Session, facts: Facts) -> Outlook:
 def _training_examples(session: Session, facts: Facts) -> int | None:
     if facts.examples is None:
         return None
-    share = None if session.evaluation.source else session.evaluation.fraction
-    held_out = max(0, min(max(1, round(facts.examples * share)), facts.examples - 1)) if share else 0
-    return facts.examples - held_out
+    evaluation = session.evaluation
+    if evaluation.source or not evaluation.held_out:
+        return facts.examples
+    held_out = evaluation.count or max(1, round(facts.examples * (evaluation.fraction or 0)))
+    return facts.examples - max(0, min(held_out, facts.examples - 1))
 
 
 def trained_parameters(session: Session, facts: Facts) -> int | None:

@@ -29,3 +29,14 @@ class Session(Section):
     def effective_batch(self) -> int:
         """Examples that one update of one process sees."""
         return self.training.per_device_train_batch_size * self.training.gradient_accumulation_steps
+
+    @property
+    def held_out_data(self) -> DataSection | None:
+        """The file of held-out data, read as the training data is; None where there is no such file."""
+        if not self.evaluation.source:
+            return None
+        own = {"source": self.evaluation.source, "split": self.evaluation.split}
+        own |= {"more_sources": (), "mix_weights": (), "mix_counts": ()}
+        if self.evaluation.source != self.data.source:
+            own |= {"subset": None, "revision": None}
+        return self.data.model_copy(update=own)

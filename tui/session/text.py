@@ -24,7 +24,7 @@ def to_text(value: Any) -> str:
     if isinstance(value, tuple):
         line = io.StringIO()
         csv.writer(line, lineterminator="").writerow(value)
-        return line.getvalue().replace(",", ", ") if not any("," in item for item in value) else line.getvalue()
+        return line.getvalue().replace(",", ", ") if not any("," in str(item) for item in value) else line.getvalue()
     if isinstance(value, dict):
         return ", ".join(line for line in tomli_w.dumps(value).splitlines() if line)
     if isinstance(value, float):

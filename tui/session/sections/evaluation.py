@@ -14,8 +14,15 @@ class EvaluationSection(Section):
     source: str | None = option(
         None,
         "Held-out data",
-        "A file with examples that are not trained on, to measure with; leave out for none.",
+        "A file with examples that are not trained on, or a hub dataset, to measure with; leave out for none.",
         main=True,
+    )
+    split: str = option(
+        "train",
+        "Held-out split",
+        "The part of the held-out data that is measured on, with a slice where wanted: test, validation[:200].",
+        like="a name with an optional slice, like test[:200]",
+        pattern=r"^[\w.\-]*(\[-?\d*%?:-?\d*%?\])?$",
     )
     fraction: float | None = option(
         None,
@@ -23,6 +30,18 @@ class EvaluationSection(Section):
         "Without a file, this share of the data is held out: more measures better and trains on less; 0.05 is usual.",
         gt=0,
         lt=1,
+    )
+    count: int | None = option(
+        None,
+        "Held-out count",
+        "Without a file, so many examples of the data are held out, chosen by the seed.",
+        unit="examples",
+        ge=1,
+    )
+    group_column: str | None = option(
+        None,
+        "Held-out groups",
+        "Rows with the same value in this column are held out together, so that no author or document is on both sides.",
     )
     eval_strategy: Literal["no", "steps", "epoch"] = option(
         "epoch",
@@ -122,4 +141,4 @@ class EvaluationSection(Section):
     @property
     def held_out(self) -> bool:
         """Whether there is anything to measure on."""
-        return bool(self.source or self.fraction)
+        return bool(self.source or self.fraction or self.count)
