@@ -128,7 +128,7 @@ async def test_from_the_model_to_the_chat(lab: Lab, tmp_path: Path, monkeypatch:
         app.screen.query_one("#source", Input).value = "sample_data/shell/train.jsonl"
         await pilot.press("enter")
         await settled(pilot)
-        assert "432 rows" in str(app.screen.query_one("#total", Static).render())
+        assert "432 rows" in str(app.screen.query_one("#summary", Static).render())
 
         await pilot.press("f4")
         for row in app.screen.query("FieldRow"):

@@ -64,6 +64,7 @@ def _with_tokens(told: events.Previewed, example: Example, session: Session, emi
         told,
         text=encoded.text[:MOST_CHARACTERS],
         tokens=len(encoded.ids),
+        cut=len(encoded.ids) - len(kept),
         learned=sum(label != -100 for label in kept),
         pieces=tuple(pieces),
         marks=marks,

@@ -63,8 +63,9 @@ def _run(folder: RunFolder, session: Session, control: Control, emit: Emit) -> t
 
     emit(events.PhaseChanged(phase="reading", text=f"reading {session.data.source}"))
     split = read_split(session, loaded.tokenizer, progress=inspecting.telling(emit))
-    if split.train.cached:
-        emit(events.PhaseChanged(phase="tokenising", text="the tokens of this data are there from before"))
+    source = " from an earlier look at this data" if split.train.cached else ""
+    text = f"{split.train.report.tokens:,} tokens{source}"
+    emit(events.PhaseChanged(phase="tokenising", text=text))
     for warning in inspecting.warnings_of(split.train):
         emit(warning)
     trainer = training.make_trainer(folder, session, loaded, split.train, split.held_out)

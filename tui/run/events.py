@@ -177,6 +177,8 @@ class Previewed(Happened):
     """For each piece: ``l`` learned, ``.`` only seen, ``x`` cut off; ``L``, ``:``, ``X`` where it is a special token."""
     learned: int = 0
     """Tokens that are learned."""
+    cut: int = 0
+    """Tokens that are cut off."""
     error: str = ""
     """Why the row cannot be used, or its tokens cannot be shown."""
 

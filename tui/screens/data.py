@@ -25,7 +25,7 @@ from tui.screens.data_findings import Findings
 from tui.screens.data_looks import Look, count, example_of, look_into
 from tui.screens.data_mapping import MappingFields
 from tui.screens.data_row import FACES, RowPane, Shown
-from tui.screens.data_text import amount, columns_text, row_json, table_of
+from tui.screens.data_text import amount, columns_text, row_json, table_of, template_words
 from tui.screens.messages import InspectionCancelled, InspectionWanted, PreviewWanted, SessionEdited
 from tui.session.schema import Session
 from tui.widgets.field_row import FieldRow
@@ -136,6 +136,7 @@ class DataScreen(PlaceScreen):
 
     def show_look(self, look: Look) -> None:
         self.seen = look
+        self.row.written_by = template_words(look)
         self.show_summary()
         if look.reading:
             self.look("total", lambda _outdated: count(look.data), self.show_total)

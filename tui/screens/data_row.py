@@ -43,6 +43,8 @@ class RowPane(Vertical):
 
         row: int
 
+    written_by: var[str] = var("", init=False)
+    """What writes conversations as text, in words."""
     face: var[Face] = var[Face]("conversation", init=False)
     preview: var[Previewed | None] = var(None, init=False)
     """The tokens of this row, once they are known."""
@@ -124,6 +126,7 @@ class RowPane(Vertical):
             return f"{self.waiting} …" if self.waiting else ""
         if preview.error:
             return preview.error
-        cut = sum(mark in "xX" for mark in preview.marks)
-        told = [amount(preview.tokens, "token"), f"{preview.learned:,} learned", f"{cut:,} cut off" if cut else "", LEGEND]
+        cut = f"{preview.cut:,} cut off" if preview.cut else ""
+        told = [amount(preview.tokens, "token"), f"{preview.learned:,} learned", cut]
+        told += [self.written_by, LEGEND]
         return " · ".join(part for part in told if part)

@@ -16,6 +16,8 @@ from tui.session.outlook import outlook
 from tui.session.schema import Session
 
 MOST_COLUMNS = 12
+MOST_SHOWN = 20_000
+"""Characters of one row."""
 SIGNS = {"blocking": "✗", "warning": "!", "note": "·"}
 BARS = " ▁▂▃▄▅▆▇█"
 
@@ -52,12 +54,29 @@ def row_json(record: Record) -> str:
     """A row as it lies in the data."""
     if record.row is None:
         return record.problem
-    return json.dumps(record.row, ensure_ascii=False, indent=1, default=str)
+    return shortened(json.dumps(record.row, ensure_ascii=False, indent=1, default=str))
 
 
 def conversation_text(turns: Iterable[tuple[str, str]]) -> str:
     """The turns under each other."""
-    return "\n".join(f"{role + ':':11}{said}" if role else said for role, said in turns)
+    return shortened("\n".join(f"{role + ':':11}{said[:MOST_SHOWN]}" if role else said for role, said in turns))
+
+
+def shortened(text: str) -> str:
+    """Not more of a text than anybody reads on a screen."""
+    left = len(text) - MOST_SHOWN
+    return text if left <= 0 else f"{text[:MOST_SHOWN]} … and {left:,} characters more"
+
+
+def template_words(look: Look) -> str:
+    """What writes the conversations as text, and why."""
+    if look.reading is None or look.reading.format == "tokens":
+        return ""
+    if look.reading.format == "text":
+        end = ", with the end token" if look.data.add_end_token else ""
+        return f"written as it stands{end}: it is plain text"
+    named = look.data.chat_template
+    return f"written by the chat template {named}" if named else "written by the model's own chat template: none is named"
 
 
 def amount(count: int, one: str) -> str:
@@ -89,7 +108,7 @@ def inspection_text(inspected: Inspected, session: Session, pace_s: float | None
     if inspected.lint is None:
         return f"it could not be looked through: {inspected.error}" if inspected.error else "looking …"
     tokens = _token_lines(inspected.tokens) if inspected.tokens else []
-    ahead = [_ahead(inspected, session, pace_s)] if inspected.done else []
+    ahead = [_ahead(inspected, session, pace_s)] if inspected.done and inspected.lint.done else []
     return "\n".join(
         [*_row_lines(inspected), *tokens, *ahead, *([f"no tokens: {inspected.error}"] if inspected.error else [])]
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tui.session.sections.base import Section
 from tui.session.sections.chat import ChatSection
 from tui.session.sections.data import DataSection
@@ -35,7 +37,7 @@ class Session(Section):
         """The file of held-out data, read as the training data is; None where there is no such file."""
         if not self.evaluation.source:
             return None
-        own = {"source": self.evaluation.source, "split": self.evaluation.split}
+        own: dict[str, Any] = {"source": self.evaluation.source, "split": self.evaluation.split}
         own |= {"more_sources": (), "mix_weights": (), "mix_counts": ()}
         if self.evaluation.source != self.data.source:
             own |= {"subset": None, "revision": None}
