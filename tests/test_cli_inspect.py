@@ -35,7 +35,7 @@ def inspect(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 def test_sound_data_is_called_sound(inspect: Inspect, samples: Path) -> None:
     code, out, _ = inspect(samples / "alpaca.json")
     assert code == 0
-    assert "alpaca, columns 'instruction', 'input' and 'output'" in out
+    assert "alpaca: columns 'instruction', 'input' and 'output'" in out
     assert "16 rows, 16 usable" in out
 
 

@@ -84,7 +84,7 @@ def _tell(found: Lint) -> None:
 
 def _print(session: Session, reading: Reading, found: Lint, tokens: TokenReport | None) -> None:
     sure = f"{reading.confidence:.0%} sure"
-    print(one_line(f"{', '.join(session.data.sources)}: {reading.format}, {reading.reason} ({sure})"))
+    print(one_line(f"{', '.join(session.data.sources)}: {reading.told} ({sure})"))
     for other in reading.others[:3]:
         print(one_line(f"  could also be {other.format}: {other.reason} ({other.confidence:.0%} sure)"))
     print(f"{found.rows:,} rows, {found.usable:,} usable; {found.characters:,} characters")

@@ -29,6 +29,7 @@ from unsloth_zoo.dataset_utils import sft_prepare_dataset
 from tests.engine.recipe_cases import CASES, JINJA, LIKE_LLAMA, MAX_LENGTH, TEMPLATES, Case
 from tui.data.converting import converter
 from tui.data.looking import reading_of
+from tui.data.records import Record
 from tui.engine import loading, training
 from tui.engine.dataset import read_split
 from tui.engine.tokenising import Tokens
@@ -143,7 +144,7 @@ def previewed(session: Session, loaded: loading.Loaded, case: Case) -> bool:
     """Whether an example by itself becomes what it becomes among others."""
     tokens = Tokens(loaded.tokenizer, session.data, MAX_LENGTH)
     convert = converter(reading_of(session.data), session.data)
-    examples = [convert(row) for row in case.rows]
+    examples = [convert(Record(at, "", row)) for at, row in enumerate(case.rows, 1)]
     return tokens.encode_all(examples) == [tokens.encode(example) for example in examples]
 
 

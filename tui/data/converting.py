@@ -20,11 +20,23 @@ from tui.session.sections.data import DataSection
 
 def to_example(row: Row, reading: Reading, data: DataSection) -> Example:
     """One row as an example. Raises DataError saying what is missing in it, with a mend where there is one."""
-    return converter(reading, data)(row)
+    return _converter(reading, data)(row)
 
 
-def converter(reading: Reading, data: DataSection) -> Callable[[Row], Example]:
-    """What turns every row of a dataset into an example; raises DataError as `to_example` does."""
+def converter(reading: Reading, data: DataSection) -> Callable[[Record], Example]:
+    """What turns every record of a dataset into an example; raises DataError as `to_example` does."""
+    by_source = [_converter(one, data) for one in (reading, *reading.further)]
+    last = len(by_source) - 1
+
+    def convert(record: Record) -> Example:
+        if record.row is None:
+            raise DataError(record.problem)
+        return by_source[min(record.source, last)](record.row)
+
+    return convert
+
+
+def _converter(reading: Reading, data: DataSection) -> Callable[[Row], Example]:
     read = _reader(reading, data)
 
     def convert(row: Row) -> Example:
@@ -40,11 +52,8 @@ def examples(records: Iterable[Record], reading: Reading, data: DataSection) -> 
     """Each record with what becomes of it, or why nothing does; the error does not name the place, the record does."""
     convert = converter(reading, data)
     for record in records:
-        if record.row is None:
-            yield record, DataError(record.problem)
-            continue
         try:
-            yield record, convert(record.row)
+            yield record, convert(record)
         except DataError as error:
             yield record, error
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tui.data.detect import detect
 from tui.data.opening import first_records
 from tui.data.readers.places import is_hub_name
@@ -22,14 +24,31 @@ def sample_of(data: DataSection) -> list[Record]:
     return first_records(without_fetching(data), SAMPLE_ROWS)
 
 
+def each_source(data: DataSection) -> list[DataSection]:
+    """The same data with one source at a time."""
+    alone = {"more_sources": (), "mix_weights": (), "mix_counts": ()}
+    return [
+        data.model_copy(update=alone | {"source": source, "revision": None if at else data.revision})
+        for at, source in enumerate(data.sources)
+    ]
+
+
 def is_here(data: DataSection) -> bool:
     """Whether all of it lies on this machine, so that it can be counted and read without a network."""
     return not any(is_hub_name(source) for source in data.sources)
 
 
 def reading_of(data: DataSection) -> Reading:
-    """How the rows are read. Raises DataError."""
-    return reading_of_sample(sample_of(data), data)
+    """How the rows are read, each source by itself. Raises DataError."""
+    readings = [reading_of_sample(sample_of(one), one) for one in each_source(data) or [data]]
+    first = readings[0]
+    alike = all(_essence(reading) == _essence(first) for reading in readings)
+    return first if alike else replace(first, further=tuple(readings[1:]))
+
+
+def _essence(reading: Reading) -> Reading:
+    """How something is read, without how that was found out."""
+    return replace(reading, reason="", confidence=1, share=1, speakers=(), others=())
 
 
 def reading_of_sample(sample: list[Record], data: DataSection) -> Reading:

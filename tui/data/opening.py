@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 
 from tui.data.readers.inputs import Input
@@ -21,6 +21,8 @@ from tui.data.splits import chosen, interleaved, parse_split, shares_of_mix, siz
 from tui.session.sections.data import DataSection
 
 SEED = 3407
+Sourced = tuple[int, Placed]
+"""Which source, and a row of it."""
 _WAY_OF_READING = 1
 """Raised when the same files give other rows than before."""
 
@@ -29,12 +31,10 @@ def iterate_records(data: DataSection, *, seed: int = SEED) -> Iterator[Record]:
     """Every row, good and bad. Raises DataError when a source cannot be opened, or has no rows at all."""
     sources = _sources(data)
     if not shares_of_mix(data):
-        return _numbered(chain.from_iterable(source.rows() for source in sources))
+        return _numbered(chain.from_iterable(_rows(sources)))
     available = [source.count() for source in sources]
     sizes = sizes_of_mix(data, available)
-    streams = [
-        chosen(source.rows(), available[place], sizes[place], f"{seed} {place}") for place, source in enumerate(sources)
-    ]
+    streams = [chosen(rows, available[place], sizes[place], f"{seed} {place}") for place, rows in enumerate(_rows(sources))]
     return _numbered(interleaved(streams, [max(size, 1) for size in sizes]))
 
 
@@ -44,7 +44,7 @@ def first_records(data: DataSection, limit: int = 200) -> list[Record]:
     Of a mix these are the first rows of each source in the proportion of the mix: those that are chosen at random are known
     only when all are counted.
     """
-    streams = [source.rows() for source in _sources(data)]
+    streams = _rows(_sources(data))
     shares = shares_of_mix(data)
     rows = interleaved(streams, shares) if shares else chain.from_iterable(streams)
     with closing(_numbered(rows)) as records:
@@ -115,6 +115,11 @@ def _subset(place: Place, wanted: str | None, is_first: bool) -> str | None:
     return None if len(subsets) == 1 and wanted not in subsets and not is_first else wanted
 
 
-def _numbered(rows: Iterator[Placed]) -> Generator[Record, None, None]:
-    for number, (name, found) in enumerate(rows, 1):
-        yield Record(number, f"{name}, {found.where}", found.row, found.problem)
+def _rows(sources: Sequence[Source]) -> list[Iterator[Sourced]]:
+    """The rows of each source, with the place of the source among all."""
+    return [zip(repeat(place), source.rows()) for place, source in enumerate(sources)]
+
+
+def _numbered(rows: Iterator[Sourced]) -> Generator[Record, None, None]:
+    for number, (source, (name, found)) in enumerate(rows, 1):
+        yield Record(number, f"{name}, {found.where}", found.row, found.problem, source)

@@ -60,6 +60,8 @@ class Reading:
     """Whether the answers are nothing but calls of tools."""
     text_only: bool = False
     """Whether images and sounds in turns are left out, because the session names the format or column all the same."""
+    further: tuple[Reading, ...] = ()
+    """How the second source is read, and those after it; empty when all are read alike."""
     others: tuple[Reading, ...] = ()
     """What would fit too, the best first; these have no others themselves."""
 
@@ -67,6 +69,15 @@ class Reading:
     def column(self) -> str:
         """The first column as `data.column` names it: with dots where it lies in an object."""
         return ".".join((*self.scope, *self.columns[:1]))
+
+    def of(self, source: int) -> Reading:
+        """How that source is read, counted from 0."""
+        return self.further[source - 1] if source and self.further else self
+
+    @property
+    def told(self) -> str:
+        """How everything is read, and why, in words."""
+        return "; ".join(f"{reading.format}: {reading.reason}" for reading in (self, *self.further))
 
 
 def opened(value: Any) -> Any:

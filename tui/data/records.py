@@ -30,3 +30,5 @@ class Record:
     """None when it cannot be read."""
     problem: str = ""
     """Why it cannot be read, without the place; empty when it can."""
+    source: int = 0
+    """Which of the sources it comes from, counted from 0."""

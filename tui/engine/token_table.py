@@ -56,7 +56,7 @@ class Tokeniser:
     """Everything that makes a batch of some records; it can be called in another process."""
 
     tokens: Tokens
-    convert: Callable[[Row], Example]
+    convert: Callable[[Record], Example]
     group_column: str | None = None
 
     def __call__(self, records: Sequence[Record]) -> Batch:
@@ -66,7 +66,7 @@ class Tokeniser:
         examples: list[Example] = []
         for record in records:
             try:
-                examples.append(self._example(record))
+                examples.append(self.convert(record))
                 good.append((record.number - 1, self._group(record.row or {})))
             except DataError as error:
                 del examples[len(good) :]
@@ -79,11 +79,6 @@ class Tokeniser:
                 encoded.append((number, group, made))
         found = [(record.place, problems.get(record.number - 1)) for record in records]
         return self._batch(encoded, [DataError(f"{place}: {error}", error.mend) for place, error in found if error])
-
-    def _example(self, record: Record) -> Example:
-        if record.row is None:
-            raise DataError(record.problem)
-        return self.convert(record.row)
 
     def _group(self, row: Row) -> int:
         """A number for the value by which rows are held out together. Raises DataError without one."""

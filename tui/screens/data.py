@@ -155,7 +155,7 @@ class DataScreen(PlaceScreen):
         told = f"{look.problem}{' (F8 mends it)' if look.mend else ''}" if look.data.source else NOTHING_YET
         if look.reading:
             rows = "" if self.total is None else f" · {amount(self.total, 'row')}"
-            told = f"{look.reading.format}: {look.reading.reason}{rows}"
+            told = f"{look.reading.told}{rows}"
         self.summary.update(foreign(told))
 
     def show_table(self, look: Look) -> None:

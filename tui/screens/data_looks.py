@@ -8,7 +8,7 @@ from typing import Any
 
 from tui.data.converting import to_example
 from tui.data.examples import Example
-from tui.data.looking import is_here, reading_of_sample, sample_of
+from tui.data.looking import is_here, reading_of, sample_of
 from tui.data.opening import count_rows, parts_of
 from tui.data.reading import Reading
 from tui.data.records import DataError, Record
@@ -37,7 +37,7 @@ def look_into(data: DataSection) -> Look:
     try:
         sample = sample_of(data)
         look = Look(data, tuple(sample[:SHOWN_ROWS]))
-        return Look(data, look.records, reading_of_sample(sample, data), parts=parts_of(data))
+        return Look(data, look.records, reading_of(data), parts=parts_of(data))
     except DataError as error:
         return Look(data, look.records, problem=str(error), mend=error.mend)
 
@@ -57,6 +57,6 @@ def example_of(record: Record, look: Look) -> Example | DataError:
     if look.reading is None:
         return DataError(look.problem)
     try:
-        return to_example(record.row, look.reading, look.data)
+        return to_example(record.row, look.reading.of(record.source), look.data)
     except DataError as error:
         return error

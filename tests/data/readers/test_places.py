@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.readers.files import Files
+from tui.data.converting import iterate_examples
+from tui.data.looking import reading_of
 from tui.data.opening import content_key, count_rows, files_of, first_records, iterate_records, parts_of
 from tui.data.splits import interleaved
 from tui.session.sections.data import DataSection
@@ -292,3 +294,16 @@ def test_rows_are_counted_without_a_mistake_at_the_edges_of_what_is_read_at_once
     ):
         source = files.write("a.jsonl", content)
         assert count_rows(DataSection(source=source)) == len(list(iterate_records(DataSection(source=source))))
+
+
+def test_sources_of_different_formats_are_each_read_in_their_own_way(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"instruction": "a", "input": "", "output": "b"}\n' * 300)
+    talk = '{"conversations": [{"from": "human", "value": "c"}, {"from": "gpt", "value": "d"}]}\n'
+    (tmp_path / "b.jsonl").write_text(talk * 2)
+    data = DataSection(source=str(tmp_path / "a.jsonl"), more_sources=(str(tmp_path / "b.jsonl"),))
+    reading = reading_of(data)
+    assert [one.format for one in (reading, *reading.further)] == ["alpaca", "sharegpt"]
+    answers = [example.answer for example in iterate_examples(data, reading)]
+    assert answers == ["b"] * 300 + ["d"] * 2
+    mixed = data.model_copy(update={"mix_counts": (3, 2)})
+    assert sorted(example.answer for example in iterate_examples(mixed, reading_of(mixed))) == ["b", "b", "b", "d", "d"]
