@@ -247,6 +247,13 @@ class UnslothTui(DeskApp):
         self.ask(lambda: self.client.watch(event.folder))
         self.switch_mode("live")
 
+    def on_run_ordered(self, event: messages.RunOrdered) -> None:
+        self.ask(lambda: self.client.order(event.order))
+
+    def on_run_resumed(self, event: messages.RunResumed) -> None:
+        if self.ask(lambda: self.client.resume(event.folder, event.values)):
+            self.switch_mode("live")
+
     # ---- talking
 
     def on_prompt_sent(self, event: messages.PromptSent) -> None:

@@ -18,12 +18,15 @@ STEP = StepDone(time=1.0, step=3, epoch=0.5, loss=1.25, learning_rate=2e-4, seco
 
 NUMBERS = st.floats()
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+SETTINGS = st.none() | st.booleans() | st.integers() | FINITE | st.text()
 
 
 def any_of(kind: type[Any], numbers: st.SearchStrategy[float]) -> st.SearchStrategy[Any]:
     """Every value that a kind of event or command can have."""
     hints = get_type_hints(kind)
-    return st.builds(kind, **{name: numbers if hint is float else st.from_type(hint) for name, hint in hints.items()})
+    known = {float: numbers, events.Values: st.dictionaries(st.text(), SETTINGS)}
+    known[dict[str, int | float]] = st.dictionaries(st.text(), st.integers() | FINITE)
+    return st.builds(kind, **{name: known[hint] if hint in known else st.from_type(hint) for name, hint in hints.items()})
 
 
 @pytest.mark.parametrize("kind", get_args(events.Event), ids=lambda kind: kind.__name__)

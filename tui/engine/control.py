@@ -7,10 +7,11 @@ import threading
 import time
 from typing import Literal
 
-from tui.run.commands import Chat, Inspect, Preview, Stop
+from tui.run.commands import Change, Chat, Checkpoint, Evaluate, Inspect, Pause, Preview, Sample, Stop
 
 Stage = Literal["preparing", "training", "idle", "leaving"]
 Job = Chat | Preview | Inspect
+Order = Pause | Checkpoint | Evaluate | Sample | Change
 
 
 class Control:
@@ -21,6 +22,7 @@ class Control:
         self.released = threading.Event()
         self.cancelled: set[str] = set()
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self._stage: Stage = "preparing"
         self._lock = threading.Lock()
 
@@ -47,6 +49,19 @@ class Control:
     def unwanted(self, id: str) -> bool:
         """Whether the job of that name was cancelled, or all of them with the engine."""
         return id in self.cancelled or self.released.is_set()
+
+    def order(self, command: Order) -> None:
+        """Something that is done at the next update."""
+        self._orders.put(command)
+
+    def orders(self) -> list[Order]:
+        """What has been ordered since the last call."""
+        found = []
+        while True:
+            try:
+                found.append(self._orders.get_nowait())
+            except queue.Empty:
+                return found
 
     def add(self, job: Job) -> None:
         self._jobs.put(job)

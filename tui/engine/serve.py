@@ -99,6 +99,10 @@ def _obey(command: commands.Command, folder: RunFolder, control: Control, emit: 
                 emit(events.Replied(id=command.id, voice=voice, done=True, error=text))
         case commands.Chat() | commands.Preview() | commands.Inspect():
             control.add(command)
+        case commands.Pause() | commands.Checkpoint() | commands.Evaluate() | commands.Sample() | commands.Change():
+            control.order(command)
+        case commands.Resume():
+            pass  # what it changes was read when the engine started
         case commands.Cancel():
             control.cancelled.add(command.id)
         case commands.Release():

@@ -11,7 +11,7 @@ from tui.data.token_findings import token_findings
 from tui.run import commands, conversation, events
 from tui.run.conversation import Conversation
 from tui.run.folder import RunFolder, create_run
-from tui.run.process import send, start_engine
+from tui.run.process import resume_run, send, start_engine
 from tui.run.state import RunState, fold
 from tui.run.talk import open_workbench, request
 from tui.run.watcher import Watcher
@@ -108,6 +108,16 @@ class Client:
         folder = create_run(session)
         start_engine(folder)
         self.watch(folder)
+
+    def resume(self, folder: RunFolder, values: dict[str, int | float]) -> None:
+        """Let a run that has ended go on from its last checkpoint, and watch it. Raises OSError."""
+        resume_run(folder, values)
+        self.watch(folder)
+
+    def order(self, order: commands.Command) -> None:
+        """Ask something of the run that is watched. Raises OSError."""
+        if self.view.run_folder:
+            send(self.view.run_folder, order)
 
     def stop(self) -> None:
         """Ask the run to stop and to save what it has learned. Raises OSError."""

@@ -27,6 +27,51 @@ class Stop(Asked):
     discard: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pause(Asked):
+    """Write a checkpoint, give the GPU back and end; the run can be resumed from there."""
+
+    kind: Literal["pause"] = "pause"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint(Asked):
+    """Write a checkpoint at the next update."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Asked):
+    """Measure on the held-out examples at the next update."""
+
+    kind: Literal["evaluate"] = "evaluate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample(Asked):
+    """Ask the sample prompts at the next update."""
+
+    kind: Literal["sample"] = "sample"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(Asked):
+    """Change settings of the session from the next update on, by key; only some may change while it trains."""
+
+    kind: Literal["change"] = "change"
+    values: dict[str, int | float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume(Asked):
+    """Go on from the last checkpoint. It is written before an engine is started anew, which obeys what comes after it."""
+
+    kind: Literal["resume"] = "resume"
+    values: dict[str, int | float] = field(default_factory=dict)
+    """Settings that change with it, by key: more updates, another rate."""
+
+
 @dataclass(frozen=True)
 class Message:
     """One turn of a conversation."""
@@ -92,7 +137,7 @@ class Release(Asked):
     kind: Literal["release"] = "release"
 
 
-Command = Stop | Chat | Preview | Inspect | Cancel | Release
+Command = Stop | Pause | Checkpoint | Evaluate | Sample | Change | Resume | Chat | Preview | Inspect | Cancel | Release
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(
     Annotated[Command, Field(discriminator="kind")], config=ConfigDict(defer_build=True)

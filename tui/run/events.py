@@ -17,7 +17,9 @@ Phase = Literal[
     "starting", "importing", "loading", "reading", "tokenising", "training", "evaluating", "sampling", "comparing", "saving",
     "exporting", "ready",
 ]  # fmt: skip
-Outcome = Literal["completed", "early-stopped", "stopped", "discarded"]
+Outcome = Literal["completed", "early-stopped", "stopped", "paused", "discarded"]
+Values = dict[str, bool | int | float | str | None]
+"""Settings of a session, by key."""
 Voice = Literal["tuned", "base"]
 
 
@@ -93,6 +95,27 @@ class Sampled(Happened):
     """Updates done by then; 0 is the model as it came."""
     prompt: str
     answer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed(Happened):
+    """Settings are others from now on than the session says."""
+
+    kind: Literal["changed"] = "changed"
+    step: int = 0
+    values: Values
+    by: Literal["user", "guard", "retry"] = "user"
+    text: str = ""
+    """Why, when nobody asked for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed(Happened):
+    """Training goes on from a checkpoint; what was told of later updates no longer holds."""
+
+    kind: Literal["resumed"] = "resumed"
+    step: int
+    path: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +228,9 @@ class Warned(Happened):
     code: str
     text: str
     advice: str = ""
+    mend: Values = field(default_factory=dict)
+    """Changes of the session that would help the next run, by key; empty where only a person can tell."""
+    step: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,9 +239,11 @@ class Failed(Happened):
 
     kind: Literal["failed"] = "failed"
     code: str
-    """out-of-memory, bad-data, bad-model, bad-session, disk-full, killed, error"""
+    """out-of-memory, nan-loss, bad-data, bad-model, bad-session, disk-full, hub, killed, error"""
     text: str
     advice: str = ""
+    mend: Values = field(default_factory=dict)
+    """Changes of the session that would help the next run, by key; empty where only a person can tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,7 +269,7 @@ class EngineSeen(Happened):
 
 
 Event = (
-    PhaseChanged | Planned | StepDone | Evaluated | Sampled | Compared | Checkpointed | MemoryMeasured
+    PhaseChanged | Planned | StepDone | Evaluated | Sampled | Changed | Resumed | Compared | Checkpointed | MemoryMeasured
     | MachineSampled | Replied | Previewed | Inspected | Warned | Failed | Finished | EngineSeen
 )  # fmt: skip
 

@@ -39,6 +39,12 @@ def start_engine(folder: RunFolder, *, owner: int | None = None) -> subprocess.P
         os.close(log)
 
 
+def resume_run(folder: RunFolder, values: dict[str, int | float]) -> None:
+    """Let a run go on from its last checkpoint, with some settings changed, by key. Raises OSError."""
+    send(folder, commands.Resume(values=values))
+    start_engine(folder)
+
+
 def device_environment(folder: RunFolder) -> dict[str, str]:
     """The variables that show an engine the devices its session names; none for a workbench, which has no session."""
     try:

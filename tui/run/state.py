@@ -11,9 +11,12 @@ from typing import Generic, Literal, TypeVar, overload
 from tui.run import events as ev
 
 T = TypeVar("T")
-Status = Literal["waiting", "loading", "training", "finished", "stopped", "failed", "crashed"]
+Status = Literal["waiting", "loading", "training", "finished", "stopped", "paused", "failed", "crashed"]
 
-ENDED: tuple[Status, ...] = ("finished", "stopped", "failed", "crashed")
+ENDED: tuple[Status, ...] = ("finished", "stopped", "paused", "failed", "crashed")
+_STATUS: dict[ev.Outcome, Status] = {
+    "completed": "finished", "early-stopped": "finished", "stopped": "stopped", "paused": "paused", "discarded": "stopped",
+}  # fmt: skip
 RATE_WINDOW = 20
 """How many of the last updates the rate and the time left are taken from."""
 
@@ -81,6 +84,9 @@ class RunState:
     memory_trained: ev.MemoryMeasured | None = None
     machine: ev.MachineSampled | None = None
     warnings: tuple[ev.Warned, ...] = ()
+    changes: tuple[ev.Changed, ...] = ()
+    """Settings that are others than the session says, in the order in which they changed."""
+    resumed: tuple[ev.Resumed, ...] = ()
     failure: ev.Failed | None = None
     result: str = ""
     engine_alive: bool = False
@@ -163,11 +169,15 @@ def fold(state: RunState, event: ev.Event) -> RunState:
             return replace(state, machine=event)
         case ev.Warned():
             return replace(state, warnings=(*state.warnings, event))
+        case ev.Changed():
+            return replace(state, changes=(*state.changes, event))
+        case ev.Resumed():
+            return _resumed(state, event)
         case ev.Failed():
             status: Status = "crashed" if event.code == "killed" else "failed"
             return replace(state, status=status, failure=event, chat_ready=False, ended_at=event.time)
         case ev.Finished():
-            status = "finished" if event.outcome in ("completed", "early-stopped") else "stopped"
+            status = _STATUS[event.outcome]
             return replace(
                 state,
                 status=status,
@@ -190,6 +200,22 @@ def _phase_changed(state: RunState, event: ev.PhaseChanged) -> RunState:
     if event.phase == "training" and not state.training_started:
         state = replace(state, training_started=event.time)
     return replace(state, status="training" if state.training_started else "loading")
+
+
+def _resumed(state: RunState, event: ev.Resumed) -> RunState:
+    """A run that had ended goes on: what was told after the checkpoint is forgotten."""
+    return replace(
+        state,
+        status="loading",
+        failure=None,
+        result="",
+        ended_at=0.0,
+        resumed=(*state.resumed, event),
+        steps=Series(step for step in state.steps if step.step <= event.step),
+        evaluations=Series(it for it in state.evaluations if it.step <= event.step),
+        samples=Series(it for it in state.samples if it.step <= event.step),
+        checkpoints=tuple(it for it in state.checkpoints if it.step <= event.step),
+    )
 
 
 def _engine_seen(state: RunState, event: ev.EngineSeen) -> RunState:

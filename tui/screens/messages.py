@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.message import Message
 
+from tui.run.commands import Command
 from tui.run.events import Voice
 from tui.run.folder import RunFolder
 
@@ -30,6 +31,21 @@ class RunPicked(Message):
     """A run was chosen to be looked at."""
 
     folder: RunFolder
+
+
+@dataclass
+class RunOrdered(Message):
+    """Something is asked of the run that is watched."""
+
+    order: Command
+
+
+@dataclass
+class RunResumed(Message):
+    """A run that has ended is to go on from its last checkpoint, with these settings changed, by key."""
+
+    folder: RunFolder
+    values: dict[str, int | float]
 
 
 @dataclass

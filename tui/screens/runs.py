@@ -21,7 +21,10 @@ from tui.session.file import SessionError, load
 from tui.widgets.foreign import cell
 
 REFRESH_S = 2.0
-SIGNS = {"waiting": "…", "loading": "…", "training": "▶", "finished": "✓", "stopped": "■", "failed": "✗", "crashed": "✗"}
+SIGNS = {
+    "waiting": "…", "loading": "…", "training": "▶", "finished": "✓", "stopped": "■", "paused": "‖", "failed": "✗",
+    "crashed": "✗",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
