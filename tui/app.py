@@ -20,13 +20,14 @@ from tui.desk_app import DeskApp
 from tui.machine.gpu import GpuReading
 from tui.machine.host import HostReading
 from tui.machine.sampler import Sampler
+from tui.run import queue
 from tui.run.client import Client, View
 from tui.run.conversation import Conversation
 from tui.run.events import Inspected, PhaseChanged, Previewed
 from tui.run.folder import RunFolder
 from tui.run.preflight import preflight
 from tui.run.state import RunState
-from tui.screens import messages
+from tui.screens import live_notice, messages
 from tui.screens.dialogs.ask import AskDialog, TextDialog
 from tui.screens.model import ModelScreen
 from tui.screens.tune import TuneScreen
@@ -132,6 +133,7 @@ class UnslothTui(DeskApp):
         self.sampler.start()
         self.set_interval(DRAIN_S, self.drain)
         self.start_desk()
+        self.call_after_refresh(self.try_to, queue.start_keeper)
         if self.first_run:
             self.client.watch(self.first_run)
             self.switch_mode("live")
@@ -146,6 +148,12 @@ class UnslothTui(DeskApp):
             gpus, self.host = self.sampler.latest
             elsewhere = self.run_state.machine if self.client.view.running else None
             self.gpus = gpus or (elsewhere.devices if elsewhere else ())
+
+    def watch_run_state(self, before: RunState, after: RunState) -> None:
+        if self.run_folder and (text := live_notice.end_of(before, after, self.run_folder.name)):
+            live_notice.call(self, text)
+            if self.current_mode != "live":
+                self.notify(plain(text), severity="error" if after.failure else "information", markup=False)
 
     def show(self, view: View) -> None:
         """Hand a view to the screens."""
@@ -167,6 +175,7 @@ class UnslothTui(DeskApp):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         own = {active.binding.id: active for active in screen.active_bindings.values() if active.binding.tooltip}
         yield from (command for command in super().get_system_commands(screen) if command.title not in ("Quit", "Keys"))
+        yield SystemCommand("Queue this session", "Train it when a GPU is free and its turn has come", self.queue_session)
         for name, active in own.items():
             if name:
                 act = partial(self.call_later, self.run_action, active.binding.action, active.node)
@@ -204,8 +213,21 @@ class UnslothTui(DeskApp):
             question = f"{self.run_folder.name} is still running. Start another run beside it?"
             if not await self.push_screen_wait(AskDialog(question, "Start")):
                 return
-        self.notify("checking the session …", timeout=2)
         session = self.session
+        if await self.trainable(session) and self.ask(lambda: self.client.start(session)):
+            self.switch_mode("live")
+
+    @work(group="start", exclusive=True)
+    async def queue_session(self) -> None:
+        """Let the session wait for a GPU behind the others."""
+        session = self.session
+        if await self.trainable(session) and self.try_to(lambda: queue.enqueue(session)):
+            self.notify("the session waits for its turn; Runs (F7) shows and changes the order")
+            self.switch_mode("runs")
+
+    async def trainable(self, session: Session) -> bool:
+        """Whether nothing stands in the way of training a session; says what does, and asks about code it brings."""
+        self.notify("checking the session …", timeout=2)
         problems = await asyncio.to_thread(preflight, session)
         blocking = [f"{key}: {text}" for key, text in self.refused.items()]
         blocking += [str(problem) for problem in problems if problem.blocking]
@@ -214,8 +236,8 @@ class UnslothTui(DeskApp):
             blocking += [f"{finding.title} ({finding.count:,}). {finding.advice}" for finding in obstacles]
         if blocking:
             self.push_screen(TextDialog("This cannot be trained yet", "\n\n".join(blocking)))
-        elif await self.agreed(session) and self.ask(lambda: self.client.start(session)):
-            self.switch_mode("live")
+            return False
+        return await self.agreed(session)
 
     async def agreed(self, session: Session) -> bool:
         """Whether the code that a session brings may be run; asked once for each piece of it."""

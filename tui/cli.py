@@ -6,6 +6,8 @@ import difflib
 import io
 import os
 import sys
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -23,6 +25,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+class Move(StrEnum):
+    """Where a waiting run is moved."""
+
+    up = "up"
+    down = "down"
+    first = "first"
+
 
 SessionFile = Annotated[Path, typer.Argument(metavar="SESSION.toml", help="A session file.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run: its name, a part of it, its folder, or latest.")]
@@ -52,7 +63,8 @@ def main() -> None:
 
 
 def _commands() -> list[str]:
-    return [command.callback.__name__ for command in app.registered_commands if command.callback]
+    groups = [group.name for group in app.registered_groups if group.name]
+    return [command.callback.__name__ for command in app.registered_commands if command.callback] + groups
 
 
 @app.command(hidden=True)
@@ -148,19 +160,16 @@ def start(session: SessionFile, trust: Trust = False) -> None:
 
 
 @app.command()
-def runs(as_json: AsJson = False) -> None:
-    """List every run, the newest first."""
+def runs(
+    words: Annotated[list[str] | None, typer.Argument(metavar="[WORD]...", help="Only runs that have these words.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every run: those that wait in their order, then the others, the newest first."""
     from tui import console
-    from tui.run.folder import list_runs
+    from tui.run.listing import Listing, matching
 
-    for folder in list_runs():
-        row = console.summary(folder)
-        if as_json:
-            print(console.to_json(row))
-            continue
-        loss = "" if row["loss"] is None else f"loss {row['loss']:.4f}"
-        told = f"{row['name']:44} {row['status']:9} {row['step']:>6}/{row['steps'] or '?'!s:<6} {loss} {row['reason']}"
-        print(console.one_line(told))
+    for row in matching(Listing().rows(), " ".join(words or ())):
+        print(console.to_json(console.table_row(row)) if as_json else console.run_line(row))
 
 
 @app.command()
@@ -188,11 +197,59 @@ def stop(name: RunName, discard: Annotated[bool, typer.Option(help="Throw away w
     from tui.run.watcher import read_state
 
     folder = _find(name)
+    if folder.ticket.exists():
+        queue_cancel(name)
+        console.say(f"{folder.name} was taken out of the queue")
+        return
     state = read_state(folder)
     if state.ended:
         _refuse([f"{folder.name} is not running: it is {state.status}"])
     send(folder, Stop(discard=discard))
     console.say(f"{folder.name} was asked to stop")
+
+
+@app.command()
+def pause(name: RunName) -> None:
+    """Write a checkpoint of a run, end it and free its GPU; it goes on from there with resume."""
+    from tui import console
+    from tui.run.commands import Pause
+    from tui.run.process import send
+    from tui.run.watcher import read_state
+
+    folder = _find(name)
+    state = read_state(folder)
+    if state.ended:
+        _refuse([f"{folder.name} is not running: it is {state.status}"])
+    send(folder, Pause())
+    console.say(f"{folder.name} was asked to pause; let it go on with: unsloth-tui resume {folder.name}")
+
+
+@app.command()
+def resume(
+    name: RunName,
+    steps: Annotated[int | None, typer.Option(min=1, help="Updates in all, to extend a run.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Print it until it ends.")] = False,
+) -> None:
+    """Let a run go on that was paused, stopped, killed or has finished, from its last checkpoint."""
+    from tui import console
+    from tui.run.going_on import wait_until_it_does, why_not
+    from tui.run.lines import Tail
+    from tui.run.process import resume_run
+
+    folder = _find(name)
+    if reason := why_not(folder, steps):
+        _refuse([f"{folder.name} cannot go on: {reason}"])
+    tail = Tail(folder.events)
+    list(tail.read())
+    resume_run(folder, {} if steps is None else {"training.max_steps": steps})
+    if not any(folder.checkpoints.glob("checkpoint-*")):
+        console.say("there is no checkpoint: it begins from the start")
+    if not watch:
+        console.say(f"{folder.name} goes on")
+        return
+    wait_until_it_does(folder, tail)
+    state = console.watch(folder)
+    raise typer.Exit(int(state.status not in ("finished", "stopped", "paused")))
 
 
 @app.command()
@@ -285,6 +342,118 @@ def inspect(
     except file.SessionError as error:
         _refuse(str(problem) for problem in error.problems)
     raise typer.Exit(code)
+
+
+@app.command()
+def curve(
+    name: RunName,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="A file to write; .csv or .svg says as what.")],
+) -> None:
+    """Write a run's figures: every update as CSV, or the curve of the loss as a picture (SVG)."""
+    from tui import console
+    from tui.run import curves
+    from tui.run.watcher import read_state
+
+    folder = _find(name)
+    try:
+        curves.export(read_state(folder), folder.name, to.absolute())
+    except curves.UnknownKind as error:
+        _refuse([str(error)])
+    console.say(f"written to {to}")
+
+
+@app.command()
+def trash(
+    restore: Annotated[str, typer.Option(metavar="RUN", help="Put this run back among the others.")] = "",
+    empty: Annotated[bool, typer.Option("--empty", help="Delete for good what is in it.")] = False,
+) -> None:
+    """List deleted runs, which are kept for thirty days; put one back, or delete all of them for good."""
+    from tui import console, words
+    from tui.run import trash as bin
+
+    found = bin.trashed_runs()
+    if restore:
+        wanted = [it for it in found if it.name == restore] or [it for it in found if restore in it.name]
+        if len(wanted) != 1:
+            _refuse([f"there is no run {restore} in the trash, or more than one; see: unsloth-tui trash"])
+        console.say(f"{bin.restore(wanted[0]).name} is back")
+    elif empty:
+        console.say(f"{bin.empty()} runs were deleted for good")
+    else:
+        for it in found:
+            print(console.one_line(f"{it.name:44} {words.size(it.size_bytes)}"))
+
+
+queue_app = typer.Typer(help="Let sessions wait for a GPU, and see or change their order.", rich_markup_mode=None)
+app.add_typer(queue_app, name="queue", invoke_without_command=True)
+
+
+@queue_app.callback()
+def queue(context: typer.Context, as_json: AsJson = False) -> None:
+    """Say what waits, in its order, and what for; with a command, change that."""
+    from tui import queue_console
+
+    if context.invoked_subcommand is None:
+        queue_console.show(as_json=as_json)
+
+
+@queue_app.command("add")
+def queue_add(
+    session: SessionFile,
+    trust: Trust = False,
+    share: Annotated[bool, typer.Option("--share", help="Start beside another run if the memory is enough.")] = False,
+) -> None:
+    """Let a session wait for a GPU behind the others: print its run's name and return."""
+    from tui import queue_console
+
+    queue_console.add(_load_checked(session, trust), shares=share)
+
+
+@queue_app.command("start")
+def queue_start() -> None:
+    """Go on with the queue where nobody does, after a reboot say."""
+    from tui import queue_console
+
+    queue_console.start()
+
+
+@queue_app.command("move")
+def queue_move(name: RunName, to: Annotated[Move, typer.Argument(help="Where to.")]) -> None:
+    """Let a waiting run change places with its neighbour, or go before all others."""
+    from tui.run import queue as waiting
+
+    _change_queue(name, lambda folder: waiting.move(folder, to.value))
+
+
+@queue_app.command("hold")
+def queue_hold(name: RunName) -> None:
+    """Keep a run waiting whatever is free."""
+    from tui.run import queue as waiting
+
+    _change_queue(name, lambda folder: waiting.hold(folder, held=True))
+
+
+@queue_app.command("release")
+def queue_release(name: RunName) -> None:
+    """Let a run that is on hold be started when its turn comes."""
+    from tui.run import queue as waiting
+
+    _change_queue(name, lambda folder: waiting.hold(folder, held=False))
+
+
+@queue_app.command("cancel")
+def queue_cancel(name: RunName) -> None:
+    """Take a run out of the queue; its folder stays."""
+    from tui.run import queue as waiting
+
+    _change_queue(name, waiting.cancel)
+
+
+def _change_queue(name: str, do: Callable[[RunFolder], None]) -> None:
+    from tui import queue_console
+
+    if not queue_console.change(_find(name), do):
+        raise typer.Exit(1)
 
 
 def _open_window(session: Session | None, path: Path | None, folder: RunFolder | None = None) -> None:

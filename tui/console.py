@@ -13,9 +13,10 @@ from typing import Any
 from tui import words
 from tui.run import commands, events
 from tui.run.folder import RunFolder
+from tui.run.listing import RunRow, read_row
 from tui.run.process import send
 from tui.run.state import RunState, exact_share, fold, form_share
-from tui.run.watcher import follow, read_state
+from tui.run.watcher import follow, read_events
 from tui.session.schema import Session
 
 
@@ -38,7 +39,8 @@ def watch(folder: RunFolder, *, as_json: bool = False, stop_on_interrupt: bool =
     told = follow(folder, until)
     state = RunState()
     count = 0
-    while not state.ended:
+    starts = sum(isinstance(event, events.Resumed) for event in read_events(folder))  # an end may be followed by a new start
+    while not (state.ended and len(state.resumed) >= starts):
         try:
             event = next(told)
             count += not isinstance(event, events.EngineSeen)
@@ -93,20 +95,40 @@ def print_comparison(session: Session, state: RunState, shown: int = 3) -> None:
 
 
 def summary(folder: RunFolder) -> dict[str, object]:
-    """One run as a table row, for ``runs --json``."""
-    state = read_state(folder)
-    last = state.last_step
+    """One run as a table row, read whole."""
+    return table_row(read_row(folder))
+
+
+def table_row(row: RunRow) -> dict[str, object]:
+    """A run of the list, for ``runs --json``."""
     return {
-        "name": folder.name,
-        "status": state.status,
-        "step": last.step if last else 0,
-        "steps": state.plan.steps if state.plan else None,
-        "loss": last.loss if last else None,
-        "eval_loss": state.evaluations[-1].loss if state.evaluations else None,
-        "result": state.result,
-        "reason": state.failure.text if state.failure else "",
-        "folder": str(folder.path),
+        "name": row.name,
+        "status": row.status,
+        "step": row.step,
+        "steps": row.steps,
+        "loss": row.loss,
+        "best_loss": row.best_loss,
+        "eval_loss": row.eval_loss,
+        "result": row.result,
+        "reason": row.reason,
+        "folder": row.path,
+        "model": row.model,
+        "data": row.data,
+        "seconds": round(row.seconds, 1),
+        "bytes": row.size_bytes,
+        "tags": list(row.tags),
+        "queue_place": row.place or None,
+        "on_hold": row.held,
     }
+
+
+def run_line(row: RunRow) -> str:
+    """A run of the list, for people."""
+    loss = "" if row.loss is None else f"loss {row.loss:.4f}"
+    reason = (f"number {row.place} in the queue" + (", on hold" if row.held else "")) if row.place else row.reason
+    tags = " ".join(f"#{tag}" for tag in row.tags)
+    told = f"{row.name:44} {row.status:9} {row.step:>6}/{row.steps or '?'!s:<6} {loss} {tags}{tags and ' '}{reason}"
+    return one_line(told)
 
 
 def _json_number(value: float) -> float | str:

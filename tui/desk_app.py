@@ -160,6 +160,13 @@ class DeskApp(App[None]):
         self.try_to(lambda: self.desk.open(opened.session, opened.path))
         self.show_session()
 
+    @work(group="dialog", exclusive=True)
+    async def on_session_copied(self, event: messages.SessionCopied) -> None:
+        if await self.may_lose():
+            self.try_to(lambda: self.desk.open(event.session, None))
+            self.show_session()
+            self.switch_mode("tune")
+
     async def may_lose(self) -> bool:
         """Whether another session may take the place of this one; asked when it is not saved."""
         if not self.desk.unsaved:

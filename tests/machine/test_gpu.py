@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pynvml
 import pytest
 
 from tui.machine import gpu
-from tui.machine.gpu import GpuReading, read_gpus
+from tui.machine.gpu import GpuReading, GpuUser, read_gpus
 
 ANSWERS: dict[str, Any] = {
     "nvmlInit": None,
@@ -24,10 +26,17 @@ ANSWERS: dict[str, Any] = {
     "nvmlDeviceGetPowerUsage": 612_500,
     "nvmlDeviceGetEnforcedPowerLimit": 700_000,
     "nvmlDeviceGetCurrentClocksThrottleReasons": pynvml.nvmlClocksThrottleReasonSwPowerCap,
-    "nvmlDeviceGetComputeRunningProcesses": [1, 2],
+    "nvmlDeviceGetComputeRunningProcesses": [
+        SimpleNamespace(pid=os.getpid(), usedGpuMemory=7 << 30),
+        SimpleNamespace(pid=2**22 + 1, usedGpuMemory=None),
+    ],
 }
 
-WHOLE = GpuReading(0, "NVIDIA H200", 10, 100, 97, 64, 612.5, 700.0, "power cap", 2)
+USERS = (
+    GpuUser(os.getpid(), psutil.Process().name(), 7 << 30),
+    GpuUser(2**22 + 1, "", None),  # the kernel gives no such number: another container's
+)
+WHOLE = GpuReading(0, "NVIDIA H200", 10, 100, 97, 64, 612.5, 700.0, "power cap", 2, USERS)
 
 
 @pytest.fixture

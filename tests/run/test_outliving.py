@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import signal
 import subprocess
 import termios
@@ -18,9 +19,10 @@ import pytest
 
 from tests.lab import TRAIN, UNSLOTH_TUI, Lab, at_step, ended, engine_gone, in_phase, poll, wait_for, wait_gone, worker_of
 from tui.catalog.local import read_model
+from tui.engine.checkpoints import checkpoints_of, what_is_wrong
 from tui.run import events
 from tui.run.folder import RunFolder
-from tui.run.process import live_processes, start_engine
+from tui.run.process import live_processes, resume_run, start_engine
 from tui.run.state import RunState
 from tui.run.watcher import Watcher, read_events, read_state
 
@@ -29,6 +31,7 @@ pytestmark = pytest.mark.slow
 
 STEPS = 300
 ENDLESS = 1_000_000
+KILLS = 3
 
 
 @dataclass
@@ -282,6 +285,31 @@ def test_two_watchers_at_once_both_see_every_update(runs: Runs) -> None:
         told: list[events.Event] = []
         poll(lambda told=told, watcher=watcher: _drain(watcher, told), 20, "the watcher did not see the end")
         assert [event.step for event in told if isinstance(event, events.StepDone)] == list(range(1, STEPS + 1))
+
+
+def test_a_run_that_is_killed_again_and_again_loses_at_most_one_update_each_time(lab: Lab) -> None:
+    """Killed at any moment, in the middle of a checkpoint too: no half one counts, and no event that was written is lost."""
+    folder = lab.start(training={"max_steps": 5000, "save_strategy": "steps", "save_steps": 1}, run={"name": "mortal"})
+    moments = random.Random(7)
+    for number in range(KILLS):
+        wait_for(folder, lambda state, event, number=number: len(state.resumed) == number and _fresh(state), 90)
+        threading.Event().wait(moments.uniform(0, 1))
+        _wipe_out(folder) if number % 2 else worker_of(folder).kill()
+        last = wait_for(folder, engine_gone, 20).steps[-1].step
+        newest, *others = checkpoints_of(folder)
+        assert what_is_wrong(newest) == "" and newest.step >= last - 1
+        assert len(others) <= 2  # the one that was being written, or taken away, is not there yet or not any more
+        with lab.entered():
+            resume_run(folder, {"training.max_steps": last + 20} if number == KILLS - 1 else {})
+    state = wait_for(folder, lambda state, event: isinstance(event, events.Finished), 90)
+    assert (state.status, len(state.resumed)) == ("finished", KILLS)
+    assert [step.step for step in state.steps] == list(range(1, last + 21))
+
+
+def _fresh(state: RunState) -> bool:
+    """Some updates have been done since the run last began."""
+    begun = state.resumed[-1].step if state.resumed else 0
+    return state.steps[-1].step > begun + 2 if state.steps else False
 
 
 def test_killing_the_engine_while_it_tokenises_leaves_no_helper_behind(lab: Lab, tmp_path: Path) -> None:

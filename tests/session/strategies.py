@@ -24,6 +24,7 @@ PATTERNED = {
     "evaluation.metric_for_best_model": ["eval_loss", "eval_x_2"],
     "evaluation.split": ["train", "test[:10%]"],
     "data.split": ["train", "test[:10%]", "[-5:]", "a.b-c[3:7]"],
+    "run.webhook": ["https://hooks.example.com/a?b=c", "http://localhost:8080"],
 }
 NUMBERS = {"data.mix_weights": st.floats(1e-9, 1e9), "data.mix_counts": st.integers(1, 2**63 - 1)}
 """Lists of numbers instead of words."""

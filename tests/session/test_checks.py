@@ -19,11 +19,11 @@ from tui.session.checks import check
 from tui.session.facts import Facts
 from tui.session.file import from_table
 from tui.session.problem import Problem
-from tui.session.rules import data, evaluation, export, lora, losses, model, steps
+from tui.session.rules import data, evaluation, export, guards, lora, losses, model, steps
 from tui.session.schema import Session
 from tui.session.sections.lora import PROJECTIONS
 
-RULES = (data, model, lora, steps, losses, evaluation, export)
+RULES = (data, model, lora, steps, losses, evaluation, guards, export)
 
 SOUND: Table = {"model": {"name": "owner/model"}, "data": {"source": "train.jsonl"}}
 NOTHING_KNOWN = Facts()
@@ -429,6 +429,7 @@ CASES = [
         T(export__kinds=["gguf"], export__quantization_method=["q9"]),
         T(export__kinds=["gguf"]),
     ),
+    advised("guards.nan_loss", T(guards__nan_loss="off"), T(guards__nan_loss="stop")),
     advised(
         "export.quantization_method",
         T(export__quantization_method=["q8_0"]),

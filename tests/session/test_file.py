@@ -67,7 +67,7 @@ def problems(text: str) -> dict[str, str]:
             "training.max_seq_length",
             "there is no such key; did you mean model.max_seq_length?",
         ),
-        ("[run]\nzzz = 1", "run.zzz", "there is no such key; known here: name, notes, tags, notify"),
+        ("[run]\nzzz = 1", "run.zzz", "there is no such key; known here: name, notes, tags, notify, webhook"),
         ("[training]\nmax_steps = 0", "training.max_steps", "should be greater than or equal to 1, not 0"),
         ('[training]\nlearning_rate = "fast"', "training.learning_rate", 'should be a number, not "fast"'),
         ("[training]\nlearning_rate = 0", "training.learning_rate", "should be greater than 0, not 0"),

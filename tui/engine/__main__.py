@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from tui.engine.retry import AGAIN
 from tui.engine.serve import serve
 from tui.engine.supervise import end_children_with_me, fork_worker
 from tui.resources import home
@@ -17,11 +18,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tui.engine")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--owner", type=int, help="end when the process with this number ends")
+    parser.add_argument(AGAIN, action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     folder = RunFolder(given.folder.absolute())
     os.umask(0o077)
     _set_environment()
-    if "RANK" not in os.environ:  # torchrun already watches over its own processes
+    if "RANK" not in os.environ and not given.again:  # torchrun already watches over its own processes
         fork_worker(folder)
     end_children_with_me()
     sys.exit(serve(folder, given.owner))

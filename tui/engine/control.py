@@ -7,11 +7,11 @@ import threading
 import time
 from typing import Literal
 
-from tui.run.commands import Change, Chat, Checkpoint, Evaluate, Inspect, Pause, Preview, Sample, Stop
+from tui.run.commands import Change, Chat, Checkpoint, Evaluate, Inspect, Preview, Sample, Stop
 
 Stage = Literal["preparing", "training", "idle", "leaving"]
 Job = Chat | Preview | Inspect
-Order = Pause | Checkpoint | Evaluate | Sample | Change
+Order = Checkpoint | Evaluate | Sample | Change
 
 
 class Control:
@@ -19,12 +19,24 @@ class Control:
 
     def __init__(self) -> None:
         self.stop: Stop | None = None
+        self.paused = False
+        self.step = 0
+        """Updates done."""
+        self.usual_s = 0.0
+        """How long an update takes of late; 0 before the first."""
+        self.pulse: float | None = None
+        """When the update that is due last showed a sign of life, by time.monotonic; None while none is due."""
         self.released = threading.Event()
         self.cancelled: set[str] = set()
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self._stage: Stage = "preparing"
         self._lock = threading.Lock()
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the training is to end as soon as it can."""
+        return self.paused or self.stop is not None
 
     @property
     def stage(self) -> Stage:

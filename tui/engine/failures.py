@@ -8,8 +8,22 @@ import traceback
 
 from tui.catalog.local import ModelError
 from tui.data.records import DataError
+from tui.engine.guards import LossLost
+from tui.engine.retry import explain_memory
 from tui.run.events import Failed
 from tui.session.file import SessionError
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether there was no room to write; not every library raises OSError."""
+    told = str(error)
+    full = os.strerror(errno.ENOSPC) in told or ("PytorchStreamWriter failed" in told or "file write failed" in told)
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or full
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether there was no memory left, on the GPU or, without one, in the box."""
+    return type(error).__name__ == "OutOfMemoryError" or "not enough memory" in str(error)
 
 
 def explain(error: BaseException) -> Failed:
@@ -23,13 +37,14 @@ def explain(error: BaseException) -> Failed:
             return Failed(code="bad-model", text=text)
         case SessionError():
             return Failed(code="bad-session", text=text)
-    # not every library raises OSError
-    if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in text:
+        case LossLost(warning=told):
+            return Failed(code=told.code, text=text, advice=told.advice, mend=told.mend)
+    if is_disk_full(error):
         return Failed(code="disk-full", text="the disk is full", advice="free some space and start again")
-    if type(error).__name__ == "OutOfMemoryError" or "not enough memory" in text:
+    if is_out_of_memory(error):
         return Failed(
             code="out-of-memory",
-            text=f"memory ran out: {text[:300]}",
+            text=explain_memory(text),
             advice="halve training.per_device_train_batch_size and double training.gradient_accumulation_steps",
         )
     if "Hub" in type(error).__name__ or "huggingface.co" in text or "offline" in text.lower():

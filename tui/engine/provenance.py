@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import socket
 import sys
@@ -15,7 +14,6 @@ from tui.data.looking import without_fetching
 from tui.data.opening import files_of
 from tui.data.records import DataError
 from tui.machine.gpu import driver_version, read_gpus
-from tui.session.file import write_atomic
 from tui.session.schema import Session
 from tui.session.sections.data import DataSection
 
@@ -24,13 +22,13 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def write_provenance(path: Path, session: Session) -> None:
-    """Write down what this run is made with. Raises OSError."""
+def provenance_of(session: Session) -> dict[str, Any]:
+    """What a run of this session would be made with, here and now."""
     own_loss = (session.training.custom_loss or "").rpartition(":")[0]
     sources = [Path(own_loss)] if own_loss else []
     for data in (session.data, session.held_out_data):
         sources += _files(data) if data else []
-    told: dict[str, Any] = {
+    return {
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "gpus": [gpu.name for gpu in read_gpus()],
@@ -40,7 +38,6 @@ def write_provenance(path: Path, session: Session) -> None:
         "command": sys.argv,
         "data_sha256": {str(source): _sha256(source) for source in sources},
     }
-    write_atomic(path, json.dumps(told, indent=1) + "\n")
 
 
 def _version(package: str) -> str:

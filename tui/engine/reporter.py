@@ -12,14 +12,21 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from tui.engine.checkpoints import bytes_of
 from tui.engine.control import Control
 from tui.engine.emit import Emit
+from tui.engine.guards import Guards, LossLost
 from tui.engine.loading import peak_resident_bytes
 from tui.run import events
+from tui.run.commands import Stop
+from tui.session.sections.guards import Action
+
+NEWEST = 0.1
+"""Weight of the newest update in what is usual."""
 
 
 class StopNow(Exception):
-    """Somebody asked to stop while the held-out examples were being evaluated."""
+    """Somebody asked to stop or to pause while the held-out examples were being evaluated."""
 
 
 class Clock:
@@ -47,46 +54,70 @@ class Clock:
 class Reporter(TrainerCallback):  # type: ignore[misc]
     """Turns what the trainer logs into events."""
 
-    def __init__(self, clock: Clock, control: Control, emit: Emit) -> None:
+    def __init__(self, clock: Clock, control: Control, emit: Emit, guards: Guards, lowest: float = math.inf) -> None:
         self.clock, self.control, self.emit = clock, control, emit
         self.step = self.tokens = 0
-        self.lowest = math.inf
+        self.guards, self.lowest = guards, lowest
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.clock.skip()
+        self.control.step, self.control.pulse = state.global_step, time.monotonic()
         self.step, self.tokens = state.global_step, int(state.num_input_tokens_seen)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.clock.tick()
-        if self.control.stop:
-            control.should_training_stop = True
-        control.should_log |= control.should_training_stop  # the last update is told whatever its number
+        self.control.step, self.control.pulse = state.global_step, time.monotonic()
+        # the last update is told whatever its number
+        control.should_log |= control.should_training_stop or self.control.leaving
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.control.pulse = None
+
+    def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.control.pulse = time.monotonic()
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         control.should_log |= control.should_training_stop  # as after an early stop, which comes after its update
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self.control.stop:
+        self.control.pulse = time.monotonic() if self.control.pulse else None
+        if self.control.leaving:
             raise StopNow
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
         if "loss" in logs:
             self.clock.tick()
-            self.emit(self._step(state, logs))
+            step = self._step(state, logs)
+            self.emit(step)
+            before = self.control.usual_s or step.seconds
+            self.control.usual_s = (1 - NEWEST) * before + NEWEST * step.seconds
+            self._heed(self.guards.after_step(step), control)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
         loss = metrics["eval_loss"]
         best = loss < self.lowest
         self.lowest = loss if best else self.lowest  # min() would keep a loss that is not a number
         perplexity = math.exp(min(loss, 700))
-        self.emit(events.Evaluated(step=state.global_step, loss=loss, perplexity=perplexity, best=best))
+        told = events.Evaluated(step=state.global_step, loss=loss, perplexity=perplexity, best=best)
+        self.emit(told)
+        self._heed(self.guards.after_evaluation(told), control)
         self.clock.skip()
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        self.emit(events.Checkpointed(step=state.global_step, path=str(path), bytes=size))
+        if path.is_dir():  # there may have been no room for it
+            self.emit(events.Checkpointed(step=state.global_step, path=str(path), bytes=bytes_of(path)))
         self.clock.skip()
+
+    def _heed(self, found: list[tuple[events.Warned, Action]], control: Any) -> None:
+        """Do about each finding what the session says. Raises LossLost."""
+        for warning, action in found:
+            if action == "stop" and warning.code == "nan-loss":
+                raise LossLost(warning)
+            self.emit(warning)
+            if action == "stop":
+                self.control.stop = Stop()
+                control.should_training_stop = True
 
     def _step(self, state: Any, logs: dict[str, Any]) -> events.StepDone:
         seconds = self.clock.take()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unsloth  # noqa: F401  # isort: skip  (must come before transformers and trl)
 
+import time
 import traceback
 from typing import Any
 
@@ -28,9 +29,12 @@ class Sampler(TrainerCallback):  # type: ignore[misc]
         self.limit = session.evaluation.compare_max_new_tokens
         self.loaded, self.clock, self.control, self.emit = loaded, clock, control, emit
         self.sampled_at = -1
+        self.wanted = False
+        """Whether somebody asked for answers now."""
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step % self.every == 0:  # what the last update taught has been told by now
+        due = state.global_step % self.every == 0 and state.global_step != self.sampled_at
+        if due or self.wanted:  # what the last update taught has been told by now
             self._sample(state.global_step)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -38,9 +42,11 @@ class Sampler(TrainerCallback):  # type: ignore[misc]
             self._sample(state.global_step)
 
     def _sample(self, step: int) -> None:
-        if self.control.stop or not self.prompts:
+        if self.control.leaving or not self.prompts:
             return
+        self.wanted = False
         self.clock.tick()
+        self.control.pulse = None  # answers take as long as they take
         self.emit(PhaseChanged(phase="sampling", text="answering the sample prompts"))
         self.sampled_at = step
         try:
@@ -53,11 +59,12 @@ class Sampler(TrainerCallback):  # type: ignore[misc]
             FastLanguageModel.for_training(self.loaded.model)
             self.emit(PhaseChanged(phase="training"))
             self.clock.skip()
+            self.control.pulse = time.monotonic()
 
     def _answer(self, step: int) -> None:
         turns = [[{"role": "user", "content": prompt}] for prompt in self.prompts]
         answers: dict[int, str] = {}
-        for batch in answer_all(self.loaded, turns, "tuned", self.limit, lambda: self.control.stop is not None):
+        for batch in answer_all(self.loaded, turns, "tuned", self.limit, lambda: self.control.leaving):
             answers |= batch
         for at in sorted(answers):
             self.emit(Sampled(step=step, prompt=self.prompts[at], answer=answers[at]))

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
 from collections import deque
+from typing import NoReturn
 
 import psutil
 
 from tui.engine.control import Control
 from tui.engine.emit import Emit, emitter
 from tui.engine.notify import notify_of
+from tui.engine.resuming import unobeyed
+from tui.engine.vigil import Vigil
 from tui.engine.work import work
-from tui.machine.gpu import read_gpus
+from tui.machine.gpu import GpuReading, read_gpus
 from tui.machine.host import read_host
 from tui.run import commands, events
 from tui.run.folder import RunFolder
 from tui.run.lines import Tail
 from tui.run.lock import HEARTBEAT_S, LockHeld, acquire, beat
+from tui.session import file
+from tui.session.file import SessionError
+from tui.session.sections.guards import GuardsSection
 
 LISTEN_S = 0.1
 SAMPLE_S = 5.0
@@ -40,10 +47,13 @@ def serve(folder: RunFolder, owner: int | None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     asked: deque[commands.Command] = deque()
     signal.signal(signal.SIGTERM, lambda *_: asked.extend((commands.Stop(), commands.Release())))
+    tail = Tail(folder.commands)
+    order, fresh = unobeyed(_heard(tail))
+    asked.extend(fresh)
     result: list[int] = []
-    worker = threading.Thread(target=lambda: result.append(work(folder, control, emit)), daemon=True)
+    worker = threading.Thread(target=lambda: result.append(work(folder, order, control, emit)), daemon=True)
     worker.start()
-    _listen(folder, control, emit, worker, owner, asked)
+    _listen(folder, control, emit, worker, owner, tail, asked)
     sys.stdout.flush()
     os._exit(result[0] if result else 1)  # libraries leave threads behind that would keep the process, and the GPU
 
@@ -54,12 +64,13 @@ def _listen(
     emit: Emit,
     worker: threading.Thread,
     owner: int | None,
+    tail: Tail,
     asked: deque[commands.Command],
 ) -> None:
-    tail = Tail(folder.commands)
     next_beat = next_sample = 0.0
+    vigil = Vigil(_limits(folder))
     while worker.is_alive():
-        asked.extend(command for line in tail.read() if (command := commands.from_line(line)) is not None)
+        asked.extend(_heard(tail))
         while asked:
             _obey(asked.popleft(), folder, control, emit)
         now = time.monotonic()
@@ -71,9 +82,35 @@ def _listen(
                 if control.stage != "training":
                     return
         if now >= next_sample and owner is None:
-            emit(events.MachineSampled(devices=read_gpus(), host=read_host()))
+            gpus = read_gpus()
+            emit(events.MachineSampled(devices=gpus, host=read_host()))
+            _watch(vigil, folder, gpus, control, emit)
             next_sample = now + SAMPLE_S
         worker.join(LISTEN_S)
+
+
+def _limits(folder: RunFolder) -> GuardsSection:
+    try:
+        return file.load(folder.session).guards
+    except SessionError:  # the worker says what is wrong with it
+        return GuardsSection()
+
+
+def _watch(vigil: Vigil, folder: RunFolder, gpus: tuple[GpuReading, ...], control: Control, emit: Emit) -> None:
+    """Look at the machine while it trains, and do about what is found what the session says."""
+    if control.stage != "training":
+        return
+    idle_s = None if control.pulse is None else time.monotonic() - control.pulse
+    free = shutil.disk_usage(folder.path).free
+    for warning, action in vigil.look(idle_s, control.usual_s, free, gpus, control.step):
+        emit(warning)
+        if action == "stop":
+            control.stop = commands.Stop()
+
+
+def _heard(tail: Tail) -> list[commands.Command]:
+    """What has been asked for since the last look."""
+    return [command for line in tail.read() if (command := commands.from_line(line)) is not None]
 
 
 def _lives(pid: int) -> bool:
@@ -89,17 +126,18 @@ def _obey(command: commands.Command, folder: RunFolder, control: Control, emit: 
         case commands.Stop():
             control.stop = command
             if control.leave("preparing"):  # nothing is learned yet: there is nothing to save or to wait for
-                outcome: events.Outcome = "discarded" if command.discard else "stopped"
-                emit(events.Finished(outcome=outcome))
-                notify_of(folder, outcome, emit)
-                os._exit(0)
+                _end(folder, "discarded" if command.discard else "stopped", emit)
+        case commands.Pause():
+            control.paused = True
+            if control.leave("preparing"):
+                _end(folder, "paused", emit)
         case commands.Chat() if control.stage in ("preparing", "training"):
             text = "the model is still training; it can be talked to when that is done"
             for voice in command.voices:
                 emit(events.Replied(id=command.id, voice=voice, done=True, error=text))
         case commands.Chat() | commands.Preview() | commands.Inspect():
             control.add(command)
-        case commands.Pause() | commands.Checkpoint() | commands.Evaluate() | commands.Sample() | commands.Change():
+        case commands.Checkpoint() | commands.Evaluate() | commands.Sample() | commands.Change():
             control.order(command)
         case commands.Resume():
             pass  # what it changes was read when the engine started
@@ -109,3 +147,10 @@ def _obey(command: commands.Command, folder: RunFolder, control: Control, emit: 
             control.released.set()
             if control.leave("idle"):
                 os._exit(0)
+
+
+def _end(folder: RunFolder, outcome: events.Outcome, emit: Emit) -> NoReturn:
+    """End the process, and with it whatever the worker thread is in the middle of."""
+    emit(events.Finished(outcome=outcome))
+    notify_of(folder, outcome, emit)
+    os._exit(0)

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import unsloth  # noqa: F401  # isort: skip  (must come before transformers and trl)
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import EarlyStoppingCallback
+from safetensors.torch import load_file
+from transformers import EarlyStoppingCallback, TrainerState
 from trl import SFTConfig, SFTTrainer
 from unsloth import UnslothTrainer, UnslothTrainingArguments
 
 from tui.engine.arguments import training_arguments
+from tui.engine.checkpointing import Checkpointing
+from tui.engine.checkpoints import STATE, Checkpoint, checkpoints_of
 from tui.engine.control import Control
 from tui.engine.custom_loss import load_custom_loss
 from tui.engine.dataset import Tokenised
 from tui.engine.emit import Emit
+from tui.engine.guards import Guards
 from tui.engine.loading import Loaded
 from tui.engine.reporter import Clock, Reporter, StopNow
+from tui.engine.resuming import Start
 from tui.engine.sampling import Sampler
-from tui.run import events
+from tui.engine.steering import Steering
+from tui.run.events import Outcome, PhaseChanged, Planned
 from tui.run.folder import RunFolder
 from tui.session.fields import arguments
 from tui.session.schema import Session
@@ -60,26 +68,72 @@ def make_config(folder: RunFolder, session: Session) -> Any:
     )  # None: Unsloth decides, as in its SFTConfig
 
 
-def train(trainer: Any, session: Session, loaded: Loaded, control: Control, emit: Emit) -> None:
+def train(
+    trainer: Any,
+    folder: RunFolder,
+    session: Session,
+    loaded: Loaded,
+    plan: Planned,
+    start: Start,
+    control: Control,
+    emit: Emit,
+) -> None:
     """Train until the steps are done, nothing gets better, or somebody asks to stop. Raises what the trainer raises."""
     clock = Clock()
-    trainer.add_callback(Reporter(clock, control, emit))
+    checkpoints = Checkpointing(trainer, folder, emit)
+    steering = Steering(trainer, session, plan, checkpoints, control, emit)
+    guards = Guards(session)
+    guards.remember(start.before.steps, start.before.evaluations)
+    trainer.add_callback(steering)
+    trainer.add_callback(Reporter(clock, control, emit, guards, start.lowest))
     if session.evaluation.sample_prompts:
-        trainer.add_callback(Sampler(session, loaded, clock, control, emit))
+        steering.sampler = Sampler(session, loaded, clock, control, emit)
+        trainer.add_callback(steering.sampler)
+    if start.checkpoint and start.step >= plan.steps:
+        _only_load(trainer, start.checkpoint, plan)
+        return
     try:
-        trainer.train()
-        if trainer.eval_dataset is not None and not control.stop and trainer.args.eval_strategy == "no":
-            emit(events.PhaseChanged(phase="evaluating", text="the held-out examples"))
+        trainer.train(resume_from_checkpoint=str(start.checkpoint.path) if start.checkpoint else None)
+        while steering.another_round:
+            trainer.train(resume_from_checkpoint=str(checkpoints.final(trainer.state.global_step)))
+        if trainer.eval_dataset is not None and not control.leaving and trainer.args.eval_strategy == "no":
+            emit(PhaseChanged(phase="evaluating", text="the held-out examples"))
             trainer.evaluate()
     except StopNow:
-        if trainer.args.load_best_model_at_end and trainer.state.best_model_checkpoint is not None:
+        steering.keep_what_can_be_gone_on_from()
+        if trainer.args.load_best_model_at_end and trainer.state.best_model_checkpoint is not None and not control.paused:
             trainer._load_best_model()  # it would have done so at the end
+    if control.paused:
+        steering.keep_what_can_be_gone_on_from()
 
 
-def outcome_of(trainer: Any, control: Control) -> events.Outcome:
+def load_last_good(trainer: Any, folder: RunFolder) -> int | None:
+    """Go back to the newest checkpoint whose weights are numbers; its update, or None without one. Later ones go."""
+    for checkpoint in checkpoints_of(folder):
+        if all(_finite(path) for path in checkpoint.path.glob("*.safetensors")):
+            trainer._load_from_checkpoint(str(checkpoint.path))
+            return checkpoint.step
+        shutil.rmtree(checkpoint.path, ignore_errors=True)  # a resumed run must not begin with it
+    return None
+
+
+def _finite(path: Path) -> bool:
+    return all(bool(weight.isfinite().all()) for weight in load_file(path).values())
+
+
+def _only_load(trainer: Any, checkpoint: Checkpoint, plan: Planned) -> None:
+    """Nothing is left to learn: the engine that did it was ended before it could save the result."""
+    trainer._load_from_checkpoint(str(checkpoint.path))
+    trainer.state = TrainerState.load_from_json(str(checkpoint.path / STATE))
+    trainer.state.max_steps = plan.steps
+
+
+def outcome_of(trainer: Any, control: Control) -> Outcome:
     """How the training ended."""
     if control.stop and control.stop.discard:
         return "discarded"
+    if control.paused and not control.stop:
+        return "paused"
     if trainer.state.global_step >= trainer.state.max_steps:
         return "completed"
     return "stopped" if control.stop else "early-stopped"

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import math
 import shutil
+import traceback
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.engine import failures, inspecting
+from tui.engine.checkpoints import put_in_place
 from tui.engine.control import Control, Job
 from tui.engine.emit import Emit
 from tui.engine.environment import set_environment
+from tui.engine.failures import is_out_of_memory
+from tui.engine.guards import LossLost
 from tui.engine.inspecting import IMPORTING
 from tui.engine.notify import notify_of
-from tui.engine.provenance import write_provenance
+from tui.engine.retry import try_again
+from tui.engine.resuming import Start, begin, write_or_compare
 from tui.run import events
-from tui.run.commands import Chat, Inspect, Preview
+from tui.run.commands import Chat, Inspect, Preview, Resume
 from tui.run.folder import RunFolder
 from tui.session import file
 from tui.session.schema import Session
@@ -29,14 +35,14 @@ if TYPE_CHECKING:
 FOREVER_S = 10 * 365 * 86400.0
 
 
-def work(folder: RunFolder, control: Control, emit: Emit) -> int:
+def work(folder: RunFolder, order: Resume, control: Control, emit: Emit) -> int:
     """Train when the folder holds a session, then answer what is asked. Returns the exit code: 0 done, 1 failed."""
     loaded = None
     keep_s = FOREVER_S
     if folder.session.exists():
         try:
-            session = file.load(folder.session)
-            loaded, outcome = _run(folder, session, control, emit)
+            session, start = begin(folder, order, emit)
+            loaded, outcome = _run_or_retry(folder, session, start, control, emit)
             notify_of(folder, outcome, emit)
             keep_s = session.chat.keep_loaded_minutes * 60
         except BaseException as error:
@@ -48,9 +54,22 @@ def work(folder: RunFolder, control: Control, emit: Emit) -> int:
     return 0
 
 
-def _run(folder: RunFolder, session: Session, control: Control, emit: Emit) -> tuple[Loaded, events.Outcome]:
+def _run_or_retry(
+    folder: RunFolder, session: Session, start: Start, control: Control, emit: Emit
+) -> tuple[Loaded, events.Outcome]:
+    """One run; a new engine takes the place of this one where memory runs out and a gentler setting is left."""
+    try:
+        return _run(folder, session, start, control, emit)
+    except Exception as error:
+        if is_out_of_memory(error) and not control.leaving:
+            traceback.print_exception(error)
+            try_again(folder, session, error, start.retries, control.step, emit)
+        raise
+
+
+def _run(folder: RunFolder, session: Session, start: Start, control: Control, emit: Emit) -> tuple[Loaded, events.Outcome]:
     """One run from the import of Unsloth to the saved result."""
-    write_provenance(folder.provenance, session)
+    write_or_compare(folder, session, start, emit)
     set_environment(folder, session)
     emit(events.PhaseChanged(phase="importing", text=IMPORTING))
     from tui.engine import loading, training
@@ -69,14 +88,27 @@ def _run(folder: RunFolder, session: Session, control: Control, emit: Emit) -> t
     for warning in inspecting.warnings_of(split.train):
         emit(warning)
     trainer = training.make_trainer(folder, session, loaded, split.train, split.held_out)
-    emit(_plan(trainer, loaded))
+    plan = _plan(trainer, loaded)
+    emit(plan)
 
     control.enter("training")
     emit(events.PhaseChanged(phase="training"))
-    training.train(trainer, session, loaded, control, emit)
+    try:
+        training.train(trainer, folder, session, loaded, plan, start, control, emit)
+    except LossLost as lost:
+        step = training.load_last_good(trainer, folder)
+        if step is None:
+            raise
+        _save(folder, loaded, emit)
+        text = f"{lost.warning.text}; what was learned up to update {step} is kept in {folder.adapter}"
+        raise LossLost(replace(lost.warning, text=text)) from lost
     emit(loading.measure_memory("trained"))
 
     outcome = training.outcome_of(trainer, control)
+    if outcome == "paused":
+        emit(events.Finished(outcome="paused"))
+        control.released.set()
+        return loaded, outcome
     discard = outcome == "discarded"
     if not discard:
         _save(folder, loaded, emit)
@@ -115,7 +147,7 @@ def _save(folder: RunFolder, loaded: Loaded, emit: Emit) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     loaded.model.save_pretrained(str(scratch))
     loaded.tokenizer.save_pretrained(str(scratch))
-    scratch.rename(folder.adapter)
+    put_in_place(scratch, folder.adapter)  # a run that was extended has one already
 
 
 def _export(folder: RunFolder, session: Session, loaded: Loaded, control: Control, emit: Emit) -> None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 import pynvml
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class GpuUser:
+    """A process that computes on a GPU."""
+
+    pid: int
+    name: str
+    """Empty where it is another user's or in another container."""
+    memory_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,8 @@ class GpuReading:
     """Why the clock is held down, in words; empty when it is not."""
     other_processes: int | None = None
     """How many processes compute on it."""
+    users: tuple[GpuUser, ...] = ()
+    """These processes."""
 
 
 THROTTLE_REASONS = (
@@ -81,16 +93,6 @@ def computes_bfloat16(index: int = 0) -> bool | None:
     return None if capability is None else capability[0] >= 8
 
 
-@dataclass(frozen=True)
-class GpuUser:
-    """A process that computes on a GPU."""
-
-    pid: int
-    name: str
-    """Empty where it is another user's or in another container."""
-    memory_bytes: int | None
-
-
 def uuid_of(index: int) -> str:
     """The name of a GPU that stays the same whatever the others are; empty where the driver does not tell."""
     handle = None if _driver() else _or_none(lambda: pynvml.nvmlDeviceGetHandleByIndex(index))
@@ -100,8 +102,11 @@ def uuid_of(index: int) -> str:
 def users_of(index: int) -> tuple[GpuUser, ...]:
     """Who computes on a GPU now."""
     handle = None if _driver() else _or_none(lambda: pynvml.nvmlDeviceGetHandleByIndex(index))
-    found = [] if handle is None else _or_none(lambda: pynvml.nvmlDeviceGetComputeRunningProcesses(handle)) or []
-    return tuple(GpuUser(int(it.pid), _process_name(int(it.pid)), it.usedGpuMemory) for it in found)
+    return () if handle is None else _users(_or_none(lambda: pynvml.nvmlDeviceGetComputeRunningProcesses(handle)) or [])
+
+
+def _users(processes: Iterable[Any]) -> tuple[GpuUser, ...]:
+    return tuple(GpuUser(int(it.pid), _process_name(int(it.pid)), it.usedGpuMemory) for it in processes)
 
 
 def _process_name(pid: int) -> str:
@@ -132,6 +137,7 @@ def _read(index: int) -> GpuReading:
         power_limit_watts=None if limit is None else limit / 1000,
         throttled=", ".join(word for bit, word in THROTTLE_REASONS if reasons & bit),
         other_processes=None if processes is None else len(processes),
+        users=_users(processes or []),
     )
 
 

@@ -61,6 +61,25 @@ class RunFolder:
     def adapter(self) -> Path:
         return self.path / "adapter"
 
+    @property
+    def exports(self) -> Path:
+        return self.path / "exports"
+
+    @property
+    def labels(self) -> Path:
+        """Tags and notes that were given to the run after it was made."""
+        return self.path / "labels.json"
+
+    @property
+    def ticket(self) -> Path:
+        """Its place in the queue, while it waits there."""
+        return self.path / "queued.json"
+
+    @property
+    def assigned(self) -> Path:
+        """The GPU that the queue gave it."""
+        return self.path / "assigned.json"
+
 
 def create_run(session: Session) -> RunFolder:
     """Make the folder of a new run, with its frozen session. Raises OSError.

@@ -9,6 +9,7 @@ import sys
 import psutil
 
 from tui.run import commands
+from tui.run.assigned import assigned
 from tui.run.folder import RunFolder
 from tui.run.lines import append_line
 from tui.run.lock import holder_of, is_running
@@ -49,6 +50,7 @@ def device_environment(folder: RunFolder) -> dict[str, str]:
     """The variables that show an engine the devices its session names; none for a workbench, which has no session."""
     try:
         device = file.load(folder.session).model.device if folder.session.exists() else "auto"
+        device = (assigned(folder) or device) if device == "auto" else device
     except file.SessionError:  # the engine says what is wrong with it
         return {}
     if device == "auto":

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Generic, Literal, TypeVar, overload
 
 from tui.run import events as ev
+from tui.run.usage import Usage, used
 
 T = TypeVar("T")
 Status = Literal["waiting", "loading", "training", "finished", "stopped", "paused", "failed", "crashed"]
@@ -17,6 +18,8 @@ ENDED: tuple[Status, ...] = ("finished", "stopped", "paused", "failed", "crashed
 _STATUS: dict[ev.Outcome, Status] = {
     "completed": "finished", "early-stopped": "finished", "stopped": "stopped", "paused": "paused", "discarded": "stopped",
 }  # fmt: skip
+LOADING: tuple[ev.Phase, ...] = ("starting", "importing", "loading", "reading", "tokenising")
+"""What is done before the first update."""
 RATE_WINDOW = 20
 """How many of the last updates the rate and the time left are taken from."""
 
@@ -83,6 +86,8 @@ class RunState:
     memory_loaded: ev.MemoryMeasured | None = None
     memory_trained: ev.MemoryMeasured | None = None
     machine: ev.MachineSampled | None = None
+    usage: tuple[Usage, ...] = ()
+    """What it has taken of each GPU so far."""
     warnings: tuple[ev.Warned, ...] = ()
     changes: tuple[ev.Changed, ...] = ()
     """Settings that are others than the session says, in the order in which they changed."""
@@ -166,7 +171,8 @@ def fold(state: RunState, event: ev.Event) -> RunState:
         case ev.MemoryMeasured():
             return replace(state, memory_trained=event)
         case ev.MachineSampled():
-            return replace(state, machine=event)
+            usage = used(state.usage, state.machine, event, state.phase == "training")
+            return replace(state, machine=event, usage=usage)
         case ev.Warned():
             return replace(state, warnings=(*state.warnings, event))
         case ev.Changed():
@@ -199,7 +205,8 @@ def _phase_changed(state: RunState, event: ev.PhaseChanged) -> RunState:
         return state
     if event.phase == "training" and not state.training_started:
         state = replace(state, training_started=event.time)
-    return replace(state, status="training" if state.training_started else "loading")
+    loading = event.phase in LOADING or not state.training_started  # a resumed run loads a second time
+    return replace(state, status="loading" if loading else "training")
 
 
 def _resumed(state: RunState, event: ev.Resumed) -> RunState:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from tui.machine.host import free_disk_bytes
 from tui.run import events
 from tui.run.folder import RunFolder
+from tui.run.history import thinned
 from tui.run.lines import Tail
 from tui.run.lock import STALE_S, holder_of, is_held
 from tui.run.process import last_words
@@ -24,11 +25,13 @@ STARTING_S = 30.0
 
 
 def engine_alive(folder: RunFolder) -> bool:
-    """Whether an engine works in the folder, or is just starting."""
+    """Whether an engine works in the folder, or is just starting, or will be started when its turn comes."""
     if is_held(folder.lock):
         return True
     if holder_of(folder.lock) is not None:
         return False
+    if folder.ticket.exists():
+        return True
     try:
         return time.time() - folder.path.stat().st_ctime < STARTING_S
     except OSError:
@@ -68,15 +71,24 @@ def read_state(folder: RunFolder) -> RunState:
 
 def read_events(folder: RunFolder) -> Iterator[events.Event]:
     """Every event that was written so far."""
-    for line in Tail(folder.events).read():
+    yield from new_events(Tail(folder.events))
+
+
+def new_events(tail: Tail) -> Iterator[events.Event]:
+    """The events that were written since the tail was last read."""
+    for line in tail.read():
         if (event := events.from_line(line)) is not None:
             yield event
 
 
-def follow(folder: RunFolder, until: threading.Event) -> Iterator[events.Event]:
-    """Every event from the first on, as they come, until `until` is set; says by EngineSeen when liveness changes."""
+def follow(folder: RunFolder, until: threading.Event, *, thin: bool = False) -> Iterator[events.Event]:
+    """Every event from the first on, as they come, until `until` is set; says by EngineSeen when liveness changes.
+
+    With `thin` most updates of a long history are left out, as a curve cannot show them.
+    """
     tail = Tail(folder.events)
     alive: bool | None = None
+    whole = not thin
     doubted = False
     next_look = 0.0
     while not until.is_set():
@@ -84,9 +96,12 @@ def follow(folder: RunFolder, until: threading.Event) -> Iterator[events.Event]:
         if time.monotonic() >= next_look:
             liveness, next_look = seen(folder), time.monotonic() + LIVENESS_S
         try:
-            for line in tail.read():
+            for line in tail.read() if whole else thinned(tail.read(), folder.events.stat().st_size):
                 if (event := events.from_line(line)) is not None:
                     yield event
+            whole = True
+        except FileNotFoundError:  # nothing has been written yet
+            pass
         except OSError as error:  # a network drive that is away: look again, it may come back
             liveness = events.EngineSeen(alive=False, reason=f"the run folder cannot be read: {error.strerror or error}")
         if liveness is not None:
@@ -109,7 +124,7 @@ class Watcher(threading.Thread):
         self._until = threading.Event()
 
     def run(self) -> None:
-        for event in follow(self.folder, self._until):
+        for event in follow(self.folder, self._until, thin=True):
             self.inbox.append(event)
 
     def stop(self) -> None:

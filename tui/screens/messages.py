@@ -10,6 +10,7 @@ from textual.message import Message
 from tui.run.commands import Command
 from tui.run.events import Voice
 from tui.run.folder import RunFolder
+from tui.session.schema import Session
 
 
 @dataclass
@@ -46,6 +47,13 @@ class RunResumed(Message):
 
     folder: RunFolder
     values: dict[str, int | float]
+
+
+@dataclass
+class SessionCopied(Message):
+    """A session is to be changed and trained anew, without the file or the run that it comes from."""
+
+    session: Session
 
 
 @dataclass

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tui.resources import home
 from tui.session import file
@@ -48,6 +49,17 @@ def _code_of(session: Session) -> Iterator[Code]:
     if session.run.notify:
         text = f"the program {' '.join(session.run.notify)}, when the run ends"
         yield Code("run.notify", text, _hash("notify", *session.run.notify))
+    if session.run.webhook:
+        text = f"a call of the webhook at {host_of(session.run.webhook)}, when the run ends"
+        yield Code("run.webhook", text, _hash("webhook", session.run.webhook))
+
+
+def host_of(address: str) -> str:
+    """The host of an address: the rest of it may be a secret, and is not shown."""
+    try:
+        return urlsplit(address).hostname or "?"
+    except ValueError:
+        return "?"
 
 
 def _content(path: str) -> str:

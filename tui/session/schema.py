@@ -9,6 +9,7 @@ from tui.session.sections.chat import ChatSection
 from tui.session.sections.data import DataSection
 from tui.session.sections.evaluation import EvaluationSection
 from tui.session.sections.export import ExportSection
+from tui.session.sections.guards import GuardsSection
 from tui.session.sections.lora import LoraSection
 from tui.session.sections.model import ModelSection
 from tui.session.sections.run import RunSection
@@ -16,13 +17,14 @@ from tui.session.sections.training import TrainingSection
 
 
 class Session(Section):
-    """One request: model, data, LoRA, training, evaluation, export and chat."""
+    """One request: model, data, LoRA, training, evaluation, guards, export and chat."""
 
     model: ModelSection = ModelSection()
     data: DataSection = DataSection()
     lora: LoraSection = LoraSection()
     training: TrainingSection = TrainingSection()
     evaluation: EvaluationSection = EvaluationSection()
+    guards: GuardsSection = GuardsSection()
     export: ExportSection = ExportSection()
     chat: ChatSection = ChatSection()
     run: RunSection = RunSection()

@@ -25,6 +25,7 @@ SECTIONS = {
     "data": "Data",
     "training": "Training",
     "evaluation": "Evaluation",
+    "guards": "Guards",
     "export": "Export",
     "chat": "Chat",
     "run": "Run",

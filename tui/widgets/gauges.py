@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.content import Content
-from textual.reactive import reactive
+from textual.reactive import reactive, var
 from textual.widget import Widget
 
 from tui import words
-from tui.machine.gpu import GpuReading
+from tui.machine.gpu import GpuReading, GpuUser
 from tui.machine.host import HostReading
+from tui.widgets.foreign import plain
+from tui.widgets.sparkline import sparkline
 
 WARN, HOT = 0.80, 0.95
 """From these shares of its limit on, a gauge is warned about."""
+SAMPLE_S, HISTORY = 1.0, 300
+"""A strip shows the last five minutes, or what there was of them."""
+TALL = 34
+"""From so many lines of the terminal on, every gauge has its strip; else one of each device has."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,8 @@ class Gauge:
     text: str
     alarming: bool = True
     """Whether being full is bad; a busy processor or GPU is not."""
+    bar: bool = True
+    """Whether it is drawn; else it is only said."""
 
     @property
     def level(self) -> str:
@@ -36,12 +45,31 @@ class Gauge:
 
 
 class Gauges(Widget):
-    """A block of gauges that grows with the number of GPUs."""
+    """A block of gauges that grows with the number of GPUs, with strips of their last minutes."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"gauges--ok", "gauges--warn", "gauges--hot", "gauges--rest", "gauges--name"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "gauges--ok", "gauges--warn", "gauges--hot", "gauges--rest", "gauges--name", "gauges--strip",
+    }  # fmt: skip
 
     gpus: reactive[tuple[GpuReading, ...]] = reactive(tuple, layout=True)
     host: reactive[HostReading | None] = reactive(None, layout=True)
+    own_pid: var[int | None] = var(None)
+    """The engine that is watched: it is no other process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: dict[tuple[str, str], deque[float]] = {}
+
+    def on_mount(self) -> None:
+        self.set_interval(SAMPLE_S, self.sample)
+
+    def sample(self) -> None:
+        """Add the present readings to the strips, which are painted with the next readings."""
+        for title, gauges in self._groups():
+            for gauge in gauges:
+                if gauge.share is not None:
+                    strip = self.history.setdefault((title, gauge.label), deque(maxlen=HISTORY))
+                    strip.append(gauge.share)
 
     def render(self) -> Content:
         blocks = [self._block(title, gauges) for title, gauges in self._groups()]
@@ -49,16 +77,34 @@ class Gauges(Widget):
 
     def _groups(self) -> list[tuple[str, list[Gauge]]]:
         if self.gpus:
-            return [(f"GPU {gpu.index} {gpu.name}", gpu_gauges(gpu)) for gpu in self.gpus]
+            return [(f"GPU {gpu.index} {plain(gpu.name)}", gpu_gauges(gpu, self.own_pid)) for gpu in self.gpus]
         return [("No GPU: the processor trains", host_gauges(self.host))] if self.host else []
 
     def _block(self, title: str, gauges: list[Gauge]) -> Content:
         lines = [Content.styled(title, self.get_visual_style("gauges--name"))]
-        lines += [self._line(gauge) for gauge in gauges]
+        tall = self.app.size.height >= TALL
+        for gauge in gauges:
+            lines.append(self._line(gauge) if gauge.bar else self._words(gauge))
+            if gauge.bar and gauge.share is not None and (tall or gauge.label in ("busy", "cpu")):
+                lines.append(self._strip(self.history.get((title, gauge.label)) or deque([gauge.share])))
         return Content("\n").join(lines)
 
+    def _strip(self, history: deque[float]) -> Content:
+        """The last minutes of the gauge above, oldest first."""
+        strip = Content.styled(sparkline(history, self._room), self.get_visual_style("gauges--strip"))
+        return Content.assemble(" " * 8, strip)
+
+    def _words(self, gauge: Gauge) -> Content:
+        style = self.get_visual_style(f"gauges--{gauge.level}")
+        return Content.assemble(f"{gauge.label:7} ", Content.styled(gauge.text, style))
+
+    @property
+    def _room(self) -> int:
+        """Columns of a bar."""
+        return max(4, self.size.width - 8 - 18)
+
     def _line(self, gauge: Gauge) -> Content:
-        room = max(4, self.size.width - 8 - 18)
+        room = self._room
         filled = round((gauge.share or 0) * room)
         word = {"ok": "", "warn": " high", "hot": " FULL"}[gauge.level]
         return Content.assemble(
@@ -69,12 +115,12 @@ class Gauges(Widget):
         )
 
 
-def gpu_gauges(gpu: GpuReading) -> list[Gauge]:
+def gpu_gauges(gpu: GpuReading, own_pid: int | None = None) -> list[Gauge]:
     """The gauges of one GPU; a reading that is missing is left out."""
     gauges = []
     if gpu.memory_used_bytes is not None and gpu.memory_total_bytes:
         used, total = gpu.memory_used_bytes, gpu.memory_total_bytes
-        gauges.append(Gauge("memory", used / total, f"{used / 2**30:.1f}/{total / 2**30:.0f} GiB"))
+        gauges.append(Gauge("memory", used / total, f"{used / 2**30:.3g}/{total / 2**30:.0f} GiB"))
     if gpu.utilisation_percent is not None:
         gauges.append(Gauge("busy", gpu.utilisation_percent / 100, f"{gpu.utilisation_percent} %", alarming=False))
     if gpu.temperature_celsius is not None:
@@ -83,8 +129,15 @@ def gpu_gauges(gpu: GpuReading) -> list[Gauge]:
         text = f"{gpu.power_watts:.0f}/{gpu.power_limit_watts:.0f} W"
         gauges.append(Gauge("power", min(1.0, gpu.power_watts / gpu.power_limit_watts), text, alarming=False))
     if gpu.throttled:
-        gauges.append(Gauge("slowed", 1.0, gpu.throttled))
-    return gauges
+        gauges.append(Gauge("slowed", WARN, gpu.throttled, bar=False))
+    others = [user for user in gpu.users if user.pid != own_pid] if own_pid is not None else []
+    return gauges + [Gauge("shared", WARN, user_text(user), bar=False) for user in others]
+
+
+def user_text(user: GpuUser) -> str:
+    """A process on a GPU: its name and number, and what it takes where that is told."""
+    taken = f" {words.size(user.memory_bytes)}" if user.memory_bytes is not None else ""
+    return f"{plain(user.name) or 'a process'} {user.pid}{taken}"
 
 
 def host_gauges(host: HostReading) -> list[Gauge]:
@@ -92,7 +145,7 @@ def host_gauges(host: HostReading) -> list[Gauge]:
     used, total = host.memory_used_bytes, host.memory_total_bytes
     return [
         Gauge("cpu", host.cpu_percent / 100, f"{host.cpu_percent:.0f} % of {host.cores}", alarming=False),
-        Gauge("memory", used / total, f"{used / 2**30:.1f}/{total / 2**30:.0f} GiB"),
+        Gauge("memory", used / total, f"{used / 2**30:.3g}/{total / 2**30:.0f} GiB"),
     ]
 
 

@@ -1,132 +1,145 @@
-"""The curve of the loss: every update faint, their running mean strong, the held-out loss beside it."""
+"""What the curves of a run are: the loss, raw and smoothed, the held-out loss, and the other figures of an update."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from textual.binding import Binding, BindingType
-from textual.reactive import var
-from textual_plot import HiResMode, LegendLocation, PlotWidget
+import numpy as np
+from textual_plot import AxisFormatter
 
+from tui import words
 from tui.run.state import RunState
+from tui.widgets.axes import LogAxis, NumberAxis, TimeAxis, clock
+from tui.widgets.curve_data import Columns, Floats, running_mean
+from tui.widgets.series_plot import Line, Mark, Picture
 
-MAX_POINTS = 600
-"""A longer curve is thinned to the least and the greatest of each of as many stretches."""
-
-LOOK_S = 1.0
-VISIBLE_GROWTH = 0.02
-"""A curve is drawn anew when it has this share more points."""
-PATIENCE_S = 10.0
-"""A slower curve is drawn anew after this time."""
-LEGEND_WIDTH = 60
-"""In a narrower plot the legend would cover the curves."""
-
-
-class LossPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call-arg]
-    """Draws the losses of a run; keeps quiet while none are known."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("plus,equals_sign", "move('zoom_x_in')", "Zoom in", show=False, id="plot.in", tooltip="Show fewer updates"),
-        Binding("minus", "move('zoom_x_out')", "Zoom out", show=False, id="plot.out", tooltip="Show more updates"),
-        Binding("left", "move('pan_left')", "Earlier", show=False, id="plot.left", tooltip="Move to earlier updates"),
-        Binding("right", "move('pan_right')", "Later", show=False, id="plot.right", tooltip="Move to later updates"),
-        Binding("0", "show_all", "All", show=False, id="plot.all", tooltip="Show the whole curve again"),
-    ]
-
-    run_state: var[RunState] = var(RunState)
-
-    def __init__(self) -> None:
-        super().__init__(allow_pan_and_zoom=True)
-        self._drawn = (0, 0)
-        self._drawn_at = 0.0
-        self.zoomed = False
-
-    def on_mount(self) -> None:
-        self.margin_top, self.margin_bottom = 1, 2
-        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.draw())
-        self.set_interval(LOOK_S, self.draw_if_needed)
-
-    def watch_run_state(self, before: RunState, after: RunState) -> None:
-        if len(after.steps) < len(before.steps) or before.status != after.status:
-            self.draw()
-
-    def draw_if_needed(self) -> None:
-        """Draw when the curve has grown visibly: a picture costs milliseconds here and kilobytes on the line."""
-        steps, evaluations = len(self.run_state.steps), len(self.run_state.evaluations)
-        grown = steps - self._drawn[0]
-        waited = time.monotonic() - self._drawn_at
-        due = (
-            grown >= max(1, self._drawn[0] * VISIBLE_GROWTH)
-            or evaluations != self._drawn[1]
-            or (grown and waited > PATIENCE_S)
-        )
-        if due and self.screen is self.app.screen:
-            self.draw()
-
-    def action_move(self, how: str) -> None:
-        """Zoom or pan, and stay there while the curve grows."""
-        self.zoomed = True
-        getattr(self, f"action_{how}")()
-
-    def action_show_all(self) -> None:
-        self.zoomed = False
-        self.draw()
-
-    def on_resize(self) -> None:
-        self.draw()
-
-    def draw(self) -> None:
-        """Paint all curves anew, in the colours of the theme."""
-        # Rich, which the plot is drawn with, knows the sixteen colours of a terminal without this prefix
-        colours = {name: value.removeprefix("ansi_") for name, value in self.app.theme_variables.items()}
-        self.clear()
-        steps = self.run_state.steps
-        self._drawn, self._drawn_at = (len(steps), len(self.run_state.evaluations)), time.monotonic()
-        if not steps:
-            self.refresh()
-            return
-        x = [float(step.step) for step in steps]
-        y = [step.loss for step in steps]
-        smooth = running_mean(y, window=max(5.0, len(y) / 60))
-        if len(steps) == 1:
-            self.scatter(x, y, marker="●", marker_style=colours["curve-train"])
-        self.plot(*thin(x, y), line_style=colours["curve-raw"], hires_mode=HiResMode.BRAILLE)
-        self.plot(*thin(x, smooth), line_style=colours["curve-train"], hires_mode=HiResMode.BRAILLE, label="training")
-        if evaluations := self.run_state.evaluations:
-            at = [float(evaluation.step) for evaluation in evaluations]
-            losses = [evaluation.loss for evaluation in evaluations]
-            self.scatter(at, losses, marker="◆", marker_style=colours["curve-eval"], label="held out")
-        self.show_legend(location=LegendLocation.TOPRIGHT, is_visible=self.size.width >= LEGEND_WIDTH)
-        if self.zoomed:
-            return
-        self.set_xlimits(0, max(2.0, x[-1]) * 1.02)  # a mark on the edge would be cut
-        if finite := [value for value in y if math.isfinite(value)]:
-            self.set_ylimits(min(0.0, min(finite)), max(finite) * 1.05 or 1.0)
+Quantity = Literal["loss", "learning_rate", "grad_norm", "tokens_per_s", "memory"]
+Scale = Literal["step", "time", "tokens"]
+QUANTITIES: dict[Quantity, str] = {
+    "loss": "loss", "learning_rate": "learning rate", "grad_norm": "grad norm", "tokens_per_s": "tokens/s",
+    "memory": "peak memory",
+}  # fmt: skip
+SCALES: dict[Scale, str] = {"step": "by update", "time": "by time", "tokens": "by tokens"}
+SMOOTHING: tuple[float | None, ...] = (None, 1, 20, 100)
+"""How many updates the strong curve is a mean of; None for a number that fits the length of the run."""
+SMOOTHED: tuple[Quantity, ...] = ("loss", "grad_norm", "tokens_per_s")
+FEWEST_SMOOTHED, SMOOTHED_SHARE = 5.0, 60
+MOST_EPOCHS = 30
+"""With more of them they are not marked."""
 
 
-def running_mean(values: Sequence[float], window: float) -> list[float]:
-    """Exponential running mean over about `window` values.
+@dataclass(frozen=True)
+class Look:
+    """How the curves are looked at."""
 
-    Its start is corrected as in Adam (Kingma and Ba 2015, section 3).
-    """
-    past = 1 - 1 / window
-    means, mean = [], 0.0
-    for number, value in enumerate(values, 1):
-        mean = past * mean + (1 - past) * (value if math.isfinite(value) else mean)
-        means.append(mean / (1 - past**number))
-    return means
+    quantity: Quantity = "loss"
+    scale: Scale = "step"
+    smoothing: float | None = None
+    log: bool = False
+    cursor: int | None = None
+    """Which of the updates is read, counted from 0."""
+
+    def window(self, count: int) -> float:
+        """How many updates are smoothed over."""
+        if self.quantity not in SMOOTHED:
+            return 1
+        return self.smoothing or max(FEWEST_SMOOTHED, count / SMOOTHED_SHARE)
 
 
-def thin(x: Sequence[float], y: Sequence[float], points: int = MAX_POINTS) -> tuple[list[float], list[float]]:
-    """At most `points` of a curve: of each stretch its least and its greatest value, in their order."""
-    if len(x) <= points:
-        return list(x), list(y)
-    stretch = -(-len(x) * 2 // points)
-    kept: list[int] = []
-    for start in range(0, len(x), stretch):
-        span = range(start, min(start + stretch, len(x)))
-        kept += sorted({min(span, key=y.__getitem__), max(span, key=y.__getitem__)})
-    return [x[at] for at in kept], [y[at] for at in kept]
+def x_of(columns: Columns, state: RunState, scale: Scale) -> Floats:
+    """Where each update lies on the x axis."""
+    return columns.elapsed(state.resumed) if scale == "time" else columns[scale]
+
+
+def picture(columns: Columns, state: RunState, look: Look) -> Picture:
+    """The curves and marks of a run; empty before the first update."""
+    if not len(columns):
+        return Picture()
+    x, y = x_of(columns, state, look.scale), _scaled(columns[look.quantity], look)
+    window = look.window(len(columns))
+    lines = [Line(x, y, "curve-raw" if window > 1 else "curve-train")]
+    if window > 1:
+        lines.append(Line(x, _scaled(running_mean(columns[look.quantity], window), look), "curve-train"))
+    marks = list(_occasions(columns, x, state))
+    if look.quantity == "loss" and state.evaluations:
+        held_out, signs = _held_out(columns, x, state, look)
+        lines[:0] = [held_out] if len(held_out.x) > 1 else []  # the one drawn last covers the others
+        marks += signs
+    return Picture(
+        lines=tuple(lines),
+        marks=tuple(marks),
+        uprights=_epochs(columns, x),
+        cursor=None if look.cursor is None else float(x[min(look.cursor, len(x) - 1)]),
+        x_axis=_x_axis(look.scale),
+        y_axis=LogAxis() if look.log else NumberAxis(_say(look.quantity)),
+        from_zero=not look.log,
+    )
+
+
+def reading(columns: Columns, state: RunState, at: int, said_at: str, quantity: Quantity = "loss") -> str:
+    """The figures of one update, in a line: ``update 40: loss 0.213, rate 1.2e-4, grad norm 1.20, 12:04``."""
+    at = min(at, len(columns) - 1)
+    values = {name: float(columns[name][at]) for name in ("step", "loss", "learning_rate", "grad_norm", "tokens")}
+    parts = [f"update {values['step']:.0f}: loss {values['loss']:.4g}", f"rate {values['learning_rate']:.2g}"]
+    if math.isfinite(values["grad_norm"]):
+        parts.append(f"grad norm {values['grad_norm']:.3g}")
+    if quantity in ("tokens_per_s", "memory"):
+        parts.append(f"{QUANTITIES[quantity]} {_say(quantity)(float(columns[quantity][at]))}")
+    parts += [f"{words.count(values['tokens'])} tokens", f"{clock(float(columns.elapsed(state.resumed)[at]))} in", said_at]
+    return ", ".join(parts)
+
+
+def _scaled(values: Floats, look: Look) -> Floats:
+    """What is drawn of values: on a log scale their logarithm, where they have one."""
+    if not look.log:
+        return values
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(values > 0, np.log10(values), math.nan)
+
+
+def _held_out(columns: Columns, x: Floats, state: RunState, look: Look) -> tuple[Line, list[Mark]]:
+    at = _places(columns, x, (it.step for it in state.evaluations))
+    losses = np.array([it.loss for it in state.evaluations])
+    y = _scaled(losses, replace(look, quantity="loss"))
+    marks = [Mark("◆", at, y, "curve-eval")]
+    if np.isfinite(losses).any():
+        best = int(np.nanargmin(losses))
+        marks.append(Mark("★", at[best : best + 1], y[best : best + 1], "curve-eval"))
+    return Line(at, y, "curve-eval"), marks
+
+
+def _occasions(columns: Columns, x: Floats, state: RunState) -> Iterable[Mark]:
+    """Checkpoints below; what was changed, and where the run went on, above."""
+    for sign, height, steps, colour in (
+        ("▲", 0.0, [it.step for it in state.checkpoints], "curve-train"),
+        ("▼", 0.95, [it.step for it in state.changes], "curve-eval"),
+        ("»", 0.95, [it.step for it in state.resumed], "curve-eval"),
+    ):
+        if steps:
+            yield Mark(sign, _places(columns, x, sorted(steps)), height, colour)
+
+
+def _places(columns: Columns, x: Floats, steps: Iterable[int]) -> Floats:
+    """Where updates lie on the x axis, by their number; one that is not logged lies at the next that is."""
+    at = np.searchsorted(columns["step"], list(steps))
+    return x[np.minimum(at, len(x) - 1)]
+
+
+def _epochs(columns: Columns, x: Floats) -> Floats:
+    """Where each epoch but the first begins."""
+    ends = np.arange(1, int(columns["epoch"][-1]) + 1)
+    if not 0 < len(ends) <= MOST_EPOCHS:
+        return np.empty(0)
+    return x[np.minimum(np.searchsorted(columns["epoch"], ends), len(x) - 1)]
+
+
+def _x_axis(scale: Scale) -> AxisFormatter:
+    return TimeAxis() if scale == "time" else NumberAxis(words.count)
+
+
+def _say(quantity: Quantity) -> Callable[[float], str]:
+    own: dict[Quantity, Callable[[float], str]] = {"memory": words.size, "tokens_per_s": words.count}
+    return own.get(quantity, "{:.3g}".format)

@@ -23,3 +23,12 @@ class RunSection(Section):
         "the run and its outcome are added.",
         to="subprocess.run.args",
     )
+    webhook: str = option(
+        "",
+        "Webhook",
+        "An address (http or https) that is sent a small JSON message when the run ends: its name, how it ended, its last "
+        "figures. It is kept in the session file, as it is.",
+        to="urllib.request.Request.full_url",
+        pattern=r"^(https?://[^\s/?#]\S*)?$",
+        like="an address that begins with http:// or https://",
+    )

@@ -258,7 +258,7 @@ class TrainingSection(Section):
     save_strategy: Literal["no", "steps", "epoch", "best"] = option(
         "no",
         "Checkpoints",
-        "When the state of the training is written, to go back to; no writes the result alone, best only what is better.",
+        "When the state of the training is written, to go on from; no writes the result alone, which cannot be extended.",
         to="SFTConfig.save_strategy",
     )
     save_steps: int = option(

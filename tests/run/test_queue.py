@@ -1,0 +1,258 @@
+"""Sessions wait in order, nobody starts where somebody else computes, and the queue goes on without a window."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Lab, at_step, ended, poll, wait_for, wait_gone, worker_of
+from tests.run.conftest import MakeRun, write_holder
+from tui.machine.gpu import GpuReading
+from tui.run import gpu_choice, queue
+from tui.run.assigned import assign, assigned
+from tui.run.events import PhaseChanged
+from tui.run.folder import RunFolder
+from tui.run.gpu_choice import BEHIND, Device, choose, devices_here, plan, taken_by
+from tui.run.listing import Listing, RunRow
+from tui.run.lock import acquire
+from tui.run.process import device_environment
+from tui.run.queue import NotWaiting, Ticket
+from tui.run.queue_keeper import Keeper
+from tui.run.watcher import read_state
+from tui.session.file import from_table, load
+
+pytest_plugins = ["tests.engine_fixtures"]
+GIB = 2**30
+GPUS = (Device("GPU-a", 0, 70 * GIB, 80 * GIB), Device("GPU-b", 1, 75 * GIB, 80 * GIB))
+CPU = (Device("cpu"),)
+
+
+@pytest.fixture
+def nobody_starts(home: Path) -> None:
+    """Somebody else seems to keep the queue, so that what waits goes on waiting."""
+    home.mkdir()
+    write_holder(home / "queue.lock")
+
+
+def added(*names: str) -> list[RunFolder]:
+    return [queue.enqueue(from_table({"run": {"name": name}})) for name in names]
+
+
+def order() -> list[str]:
+    return [load(ticket.folder.session).run.name for ticket in queue.waiting()]
+
+
+# the order
+
+
+@pytest.mark.usefixtures("nobody_starts")
+def test_runs_wait_in_the_order_in_which_they_came_and_can_be_moved() -> None:
+    a, b, c = added("a", "b", "c")
+    assert order() == ["a", "b", "c"]
+    queue.move(c, "up")
+    assert order() == ["a", "c", "b"]
+    queue.move(b, "first")
+    assert order() == ["b", "a", "c"]
+    queue.move(b, "down")
+    queue.move(c, "down")
+    queue.move(a, "up")
+    assert order() == ["a", "b", "c"]
+
+
+@pytest.mark.usefixtures("nobody_starts")
+def test_two_windows_that_change_the_order_at_once_lose_no_run() -> None:
+    folders = added(*"abcdef")
+    threads = [threading.Thread(target=queue.move, args=(folder, how)) for folder in folders for how in ("up", "first")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(order()) == [*"abcdef"]
+    assert sorted(ticket.place for ticket in queue.waiting()) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.usefixtures("nobody_starts")
+def test_a_waiting_run_is_waiting_and_a_cancelled_one_is_stopped() -> None:
+    a, b = added("a", "b")
+    queue.hold(b, held=True)
+    assert [(row.status, row.place, row.held) for row in Listing().rows()] == [("waiting", 1, False), ("waiting", 2, True)]
+    queue.cancel(a)
+    assert read_state(a).status == "stopped" and order() == ["b"]
+    queue.hold(b, held=False)
+    assert not queue.waiting()[0].held
+
+
+@pytest.mark.usefixtures("nobody_starts")
+def test_a_run_that_does_not_wait_cannot_be_moved(make_run: MakeRun) -> None:
+    folder = make_run()
+    for change in (queue.cancel, lambda run: queue.move(run, "up"), lambda run: queue.hold(run, held=True)):
+        with pytest.raises(NotWaiting, match="does not wait in the queue"):
+            change(folder)
+    assert not folder.ticket.exists()
+
+
+@pytest.mark.usefixtures("nobody_starts")
+def test_a_damaged_ticket_starts_nothing_and_stops_nobody() -> None:
+    a, _ = added("a", "b")
+    a.ticket.write_text("{")
+    assert order() == ["b", "a"] and [ticket.held for ticket in queue.waiting()] == [False, True]
+
+
+def test_where_nobody_waits_nobody_is_started(home: Path) -> None:
+    assert not queue.start_keeper() and not home.exists()
+
+
+# where it may start
+
+
+def ticket(name: str, place: float = 1.0, **more: bool) -> Ticket:
+    return Ticket(RunFolder(Path("/runs") / name), place, 0.0, **more)
+
+
+def row(name: str, device: str = "auto", **more: object) -> RunRow:
+    return replace(RunRow(f"/runs/{name}", "waiting", device=device), **more)  # type: ignore[arg-type]
+
+
+def test_a_run_takes_the_free_gpu_with_the_most_memory() -> None:
+    assert choose("auto", None, GPUS, {}, shares=False).devices == (GPUS[1],)
+    both_free = [replace(gpu, free_bytes=79 * GIB) for gpu in GPUS]
+    assert choose("auto", None, both_free, {"GPU-a": "other"}, shares=False).devices == (both_free[1],)
+
+
+def test_a_gpu_that_somebody_else_fills_is_left_alone() -> None:
+    filled = [replace(gpu, free_bytes=20 * GIB) for gpu in GPUS]
+    choice = choose("auto", None, filled, {}, shares=False)
+    assert choice.devices == () and choice.why_not == "GPU 0 has 20 GiB free of the 72 GiB it needs"
+    assert choose("auto", 10 * GIB, filled, {}, shares=False).devices == (filled[0],)
+    assert choose("1", 30 * GIB, filled, {}, shares=True).devices == ()
+
+
+def test_one_run_has_a_gpu_for_itself_unless_told_otherwise() -> None:
+    taken = {"GPU-a": "first", "GPU-b": "second"}
+    assert choose("auto", GIB, GPUS, taken, shares=False).why_not == "first runs"
+    assert choose("1", GIB, GPUS, taken, shares=True).devices == (GPUS[1],)
+    assert choose("0,1", GIB, GPUS, {"GPU-b": "second"}, shares=False).why_not == "second runs"
+    assert choose("GPU-a,1", GIB, GPUS, {}, shares=False).devices == GPUS
+    assert choose("cpu", None, GPUS, taken, shares=False).devices == CPU
+
+
+def test_nobody_overtakes_a_run_that_waits_for_the_same_gpu() -> None:
+    waiting = [ticket("held", held=True), ticket("big"), ticket("small"), ticket("on-cpu")]
+    rows = [row("held"), row("big"), row("small"), row("on-cpu", "cpu")]
+    needs = {"held": 1, "big": 72 * GIB, "small": GIB, "on-cpu": None}
+    crowded = [replace(gpu, free_bytes=30 * GIB) for gpu in GPUS]
+    on_hold, big, small, on_cpu = (choice for _, choice in plan(waiting, rows, crowded, lambda it: needs[it.name]))
+    assert on_hold.why_not == "on hold" and "30 GiB free" in big.why_not and small.why_not == BEHIND
+    assert on_cpu.devices == CPU
+    on_hold, big, small, on_cpu = (choice for _, choice in plan(waiting, rows, GPUS, lambda it: needs[it.name]))
+    assert (on_hold.devices, big.devices, small.devices, on_cpu.devices) == ((), GPUS[1:], GPUS[:1], CPU)
+
+
+def test_a_live_run_takes_the_gpu_that_it_was_given_or_names(make_run: MakeRun) -> None:
+    training = [PhaseChanged(phase="training")]
+    given, named, ended_one = (
+        make_run(training, alive=alive, name=n) for n, alive in (("a", True), ("b", True), ("c", False))
+    )
+    assign(given, ["GPU-b"])
+    assign(ended_one, ["GPU-a"])
+    rows = [replace(it, device="cpu") if it.name == named.name else it for it in Listing().rows()]
+    assert taken_by(rows, GPUS) == {"GPU-b": given.name, "cpu": named.name}
+
+
+def test_an_engine_sees_only_the_gpu_that_the_queue_gave_it(make_run: MakeRun) -> None:
+    folder = make_run()
+    assert device_environment(folder) == {}
+    assign(folder, ["GPU-b"])
+    assert device_environment(folder)["CUDA_VISIBLE_DEVICES"] == "GPU-b"
+    folder.assigned.write_text("{")
+    assert device_environment(folder) == {} and assigned(folder) == ""
+
+
+def test_gpus_that_are_hidden_from_us_are_not_given_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = tuple(GpuReading(index, "GPU", 10, 100) for index in range(3))
+    monkeypatch.setattr(gpu_choice, "read_gpus", lambda: readings)
+    monkeypatch.setattr(gpu_choice, "uuid_of", lambda index: f"GPU-{'abc'[index]}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert [device.free_bytes for device in devices_here()] == [90, 90, 90]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-c,0")
+    assert [device.name for device in devices_here()] == ["GPU-a", "GPU-c"]
+
+
+# the keeper
+
+
+@pytest.mark.usefixtures("nobody_starts")
+def test_a_run_that_cannot_be_started_has_failed_and_makes_room_for_the_next() -> None:
+    (folder,) = added("broken")
+    folder.log.mkdir()  # its engine cannot write its log
+    (only,) = queue.waiting()
+    Keeper().start(only, ["cpu"])
+    state = read_state(folder)
+    assert state.status == "failed" and state.failure and "could not be started" in state.failure.text
+    assert queue.waiting() == []
+
+
+@pytest.mark.usefixtures("nobody_starts")
+def test_a_run_that_was_cancelled_just_now_is_not_started() -> None:
+    (folder,) = added("late")
+    (only,) = queue.waiting()
+    queue.cancel(folder)
+    Keeper().start(only, ["cpu"])
+    assert not folder.log.exists() and not folder.assigned.exists()
+
+
+def test_memory_that_a_starting_run_has_yet_to_take_is_not_promised_twice(make_run: MakeRun) -> None:
+    folder = make_run([PhaseChanged(phase="loading")], alive=True)
+    assign(folder, ["GPU-a"])
+    keeper = Keeper()
+    keeper.needed[folder.name] = 40 * GIB
+    rows = Listing().rows()
+    assert [keeper.less_promised(gpu, rows).free_bytes for gpu in GPUS] == [30 * GIB, 75 * GIB]
+
+
+@pytest.mark.usefixtures("nobody_starts")
+def test_of_two_keepers_the_second_ends_at_once(home: Path) -> None:
+    added("waits")
+    lock = acquire(home / "queue.lock")
+    try:
+        done = subprocess.run([sys.executable, "-m", "tui.run.queue_keeper"], check=False, timeout=60)
+    finally:
+        os.close(lock)
+    assert done.returncode == 0 and len(queue.waiting()) == 1
+
+
+# real processes
+
+
+@pytest.mark.slow
+def test_the_queue_goes_on_when_its_first_run_and_then_its_keeper_are_killed(lab: Lab) -> None:
+    with lab.entered():
+        first = queue.enqueue(lab.session(run={"name": "first"}, training={"max_steps": 100_000}))
+        second = queue.enqueue(lab.session(run={"name": "second"}, training={"max_steps": 100_000}))
+        third = queue.enqueue(lab.session(run={"name": "third"}, training={"max_steps": 3}))
+        wait_for(first, at_step(1))
+        assert [it.name for it in queue.waiting()] == [second.name, third.name]
+        worker_of(first).send_signal(signal.SIGKILL)
+        assert wait_for(first, ended).status == "crashed"
+        wait_for(second, at_step(1))
+        assert read_state(third).status == "waiting"
+        keeper = next(it for it in lab.processes() if "tui.run.queue_keeper" in it.cmdline())
+        keeper.kill()
+        wait_gone([keeper])
+        assert not queue.keeper_lives()
+        done = wait_for(second, at_step(1)).steps
+        wait_for(second, at_step(len(done) + 20))  # the run does not notice
+        worker_of(second).send_signal(signal.SIGKILL)
+        wait_for(second, ended)
+        assert queue.start_keeper()  # as after a reboot
+        assert wait_for(third, ended).status == "finished"
+        poll(lambda: not queue.keeper_lives(), 10, "the keeper did not end")
+        assert json.loads(third.assigned.read_text()) and not queue.waiting()

@@ -1,0 +1,59 @@
+"""What Live draws with: columns of a million updates, means, strips, gauges."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from tests.screens.conftest import GPU
+from tests.screens.test_live import step
+from tui.machine.gpu import GpuUser
+from tui.run.state import Series
+from tui.widgets.curve_data import Columns, running_mean, thin
+from tui.widgets.gauges import gpu_gauges
+from tui.widgets.sparkline import sparkline
+
+
+def test_a_million_updates_are_taken_in_once_and_thinned_to_their_extremes() -> None:
+    one = step(1)
+    columns = Columns()
+    columns.follow(Series([one] * 300_000))
+    values = np.sin(np.arange(1_000_000) / 1000)
+    values[123_456] = 50.0
+    begun = time.perf_counter()
+    x, y = thin(np.arange(1_000_000.0), running_mean(values, 1.0), 400)
+    assert time.perf_counter() - begun < 1
+    assert len(x) < 450 and y.max() == 50.0 and x[y.argmax()] == 123_456
+    assert len(columns) == 300_000
+
+
+def test_the_running_mean_is_that_of_its_definition() -> None:
+    values = np.array([3.0, 2.0, np.nan, 4.0, *np.linspace(4, 1, 3000)])
+    mean, expected, past = 0.0, [], 1 - 1 / 5
+    for number, value in enumerate(values[np.isfinite(values)], 1):
+        mean = past * mean + (1 - past) * value
+        expected.append(mean / (1 - past**number))
+    found = running_mean(values, 5.0)
+    assert np.allclose(found[np.isfinite(values)], expected) and np.isnan(found[2])
+
+
+def test_a_resumed_run_forgets_the_curve_beyond_its_checkpoint() -> None:
+    columns, first = Columns(), Series(step(number) for number in range(1, 50))
+    columns.follow(first)
+    columns.follow(Series([*first[:20], *(step(number, 9.0) for number in range(21, 60))]))
+    assert columns["step"].tolist() == list(range(1, 60))
+    assert columns["loss"][30] == 9.0
+
+
+def test_another_process_on_the_gpu_is_named_and_the_engine_is_not() -> None:
+    gpu = replace(GPU, users=(GpuUser(7, "engine", None), GpuUser(8, "blender", 3 << 30)))
+    shared = [gauge.text for gauge in gpu_gauges(gpu, own_pid=7) if gauge.label == "shared"]
+    assert shared == ["blender 8 3 GiB"]
+
+
+def test_a_strip_shows_the_oldest_first() -> None:
+    assert sparkline([0.0, 0.5, 1.0], 3) == "▁▅█"
+    assert sparkline([0.5], 4) == "▅▅▅▅"
+    assert sparkline([], 4) == ""

@@ -1,0 +1,77 @@
+"""What the command line does with runs: lists and finds them, queues them, writes their figures out, puts them back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.run.conftest import write_holder
+from tests.test_cli_bad_input import Ask, ask, session
+from tui.run import events, trash
+from tui.run.folder import RunFolder, create_run, list_runs
+from tui.run.labels import Labels, write_labels
+from tui.session.file import from_table
+
+__all__ = ["ask", "session"]  # fixtures
+
+
+@pytest.fixture
+def ended() -> RunFolder:
+    """A run that has ended, with one update."""
+    folder = create_run(from_table({"run": {"name": "done"}}))
+    step = events.StepDone(step=1, epoch=0, loss=0.5, learning_rate=1e-4, seconds=1)
+    folder.events.write_text(events.to_line(step) + events.to_line(events.Finished(outcome="completed")))
+    write_holder(folder.lock, started=1.0)
+    return folder
+
+
+def test_runs_are_found_by_words(ask: Ask, ended: RunFolder) -> None:
+    write_labels(ended, Labels(("best",)))
+    assert ask("runs", "best", "finished").out.split()[0] == ended.name
+    assert ask("runs", "worst").out == ""
+    row = json.loads(ask("runs", "--json").out)
+    assert (row["tags"], row["best_loss"], row["queue_place"]) == (["best"], 0.5, None)
+
+
+def test_sessions_are_queued_and_their_order_is_changed(ask: Ask, home: Path, session: Callable[..., Path]) -> None:
+    home.mkdir()
+    write_holder(home / "queue.lock")  # so that nobody starts them
+    first = ask("queue", "add", session(more='[run]\nname = "first"')).out.strip()
+    second = ask("queue", "add", session(more='[run]\nname = "second"'), "--share").out.strip()
+    assert ask("queue", "hold", "first").code == ask("queue", "move", "second", "up").code == 0
+    lines = ask("queue").out.splitlines()
+    assert [line.split()[:2] for line in lines] == [["1", second], ["2", first]] and lines[1].endswith("on hold")
+    assert [line.split()[:2] for line in ask("runs").out.splitlines()] == [[second, "waiting"], [first, "waiting"]]
+    assert ask("stop", "second").err == f"{second} was taken out of the queue\n"
+    assert ask("queue", "release", "first").code == 0
+    (told,) = map(json.loads, ask("queue", "--json").out.splitlines())
+    assert (told["place"], told["name"], told["on_hold"]) == (1, first, False)
+
+
+def test_what_cannot_be_queued_or_does_not_wait_is_said(ask: Ask, ended: RunFolder, session: Callable[..., Path]) -> None:
+    said = ask("queue", "cancel", "done")
+    assert (said.code, said.err) == (1, f"unsloth-tui: {ended.name} does not wait in the queue\n")
+    assert ask("queue", "move", "done", "sideways").code == 2
+    assert ask("queue", "add", session(model_name="/no/such/model")).code == 1
+    assert ask("queue").err == "nothing waits in the queue\n"
+    assert ask("queue", "start").err == "nothing waits to be started\n"
+
+
+def test_figures_are_written_to_a_file(ask: Ask, ended: RunFolder, tmp_path: Path) -> None:
+    assert ask("curve", "done", "--to", tmp_path / "a.csv").code == 0
+    assert (tmp_path / "a.csv").read_text().splitlines()[1].startswith("1,0")
+    said = ask("curve", "done", "--to", tmp_path / "a.png")
+    assert (said.code, said.err) == (1, "unsloth-tui: the name has to end in .csv or .svg\n")
+
+
+def test_a_deleted_run_is_listed_put_back_or_gone_for_good(ask: Ask, ended: RunFolder) -> None:
+    trash.delete(ended)
+    assert ask("trash").out.split()[0] == ended.name
+    assert ask("trash", "--restore", "other").code == 1
+    assert ask("trash", "--restore", "done").code == 0 and list_runs() == [ended]
+    trash.delete(ended)
+    assert ask("trash", "--empty").err == "1 runs were deleted for good\n"
+    assert ask("trash").out == "" and list_runs() == []

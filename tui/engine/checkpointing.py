@@ -1,0 +1,88 @@
+"""Writes checkpoints so that each is complete or absent: aside, brought to disk, renamed; and only where they fit."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tui.engine.checkpoints import STATE, WRITING, bring_to_disk, bytes_of, put_in_place, remove_older
+from tui.engine.emit import Emit
+from tui.engine.failures import is_disk_full
+from tui.run.events import Warned
+from tui.run.folder import RunFolder
+
+SPARE_BYTES = 1_000_000_000
+"""What must be left on the disk beside a checkpoint."""
+SMALL_BYTES = 20_000_000
+"""Tokenizer, random numbers and the state of the trainer, about."""
+
+
+class Checkpointing:
+    """Takes the place of the trainer's own way to write a checkpoint."""
+
+    def __init__(self, trainer: Any, folder: RunFolder, emit: Emit) -> None:
+        self.trainer, self.folder, self.emit = trainer, folder, emit
+        self.last_bytes = 0
+        self._warned = False
+        self._write = trainer._save_checkpoint
+        trainer._save_checkpoint = self.save
+
+    def save(self, model: Any, trial: Any = None) -> None:
+        """Write a checkpoint of this moment. Where the disk has no room there is a warning instead."""
+        step, best = self.trainer.state.global_step, self.trainer.state.best_model_checkpoint
+        self.folder.checkpoints.mkdir(exist_ok=True)
+        needed, free = self.needed_bytes(), shutil.disk_usage(self.folder.checkpoints).free
+        if free < needed + SPARE_BYTES:
+            self._warn(f"{free / 1e9:.1f} GB are free and a checkpoint takes {needed / 1e9:.1f}")
+            return
+        scratch = self.folder.checkpoints / WRITING
+        made = scratch / f"checkpoint-{step}"
+        shutil.rmtree(scratch, ignore_errors=True)
+        self.trainer._get_output_dir = lambda trial: str(scratch)
+        try:
+            self._write(model, trial)
+            self._name_best(best, made)
+            bring_to_disk(made)
+            put_in_place(made, self.final(step))
+        except Exception as error:
+            self.trainer.state.best_model_checkpoint = best
+            if not is_disk_full(error):
+                raise
+            shutil.rmtree(scratch, ignore_errors=True)
+            self._warn("the disk is full")
+            return
+        finally:
+            del self.trainer._get_output_dir
+        shutil.rmtree(scratch, ignore_errors=True)
+        self.last_bytes = bytes_of(self.final(step))
+        self._warned = False
+        remove_older(self.folder, self.trainer.args.save_total_limit, self.trainer.state.best_model_checkpoint)
+
+    def final(self, step: int) -> Path:
+        """Where the checkpoint of an update lies once it is whole."""
+        return self.folder.checkpoints / f"checkpoint-{step}"
+
+    def needed_bytes(self) -> int:
+        """What a checkpoint takes: as much as the one before, or the trained weights and two numbers on each."""
+        if self.last_bytes:
+            return self.last_bytes
+        state = 2 if "8bit" in str(self.trainer.args.optim) else 8
+        trained = [it for it in self.trainer.model.parameters() if it.requires_grad]
+        return SMALL_BYTES + int(sum(it.numel() * (it.element_size() + state) for it in trained))
+
+    def _name_best(self, before: str | None, made: Path) -> None:
+        """Write the best checkpoint's later name into the state, where the trainer knows only where it was written."""
+        state = self.trainer.state
+        best = self.final(state.best_global_step or 0)
+        state.best_model_checkpoint = str(best) if best.name == made.name or best.is_dir() else before
+        state.save_to_json(str(made / STATE))
+
+    def _warn(self, why: str) -> None:
+        if self._warned:  # until one is written again
+            return
+        self._warned = True
+        step = self.trainer.state.global_step
+        text = f"no checkpoint of update {step} was written: {why}"
+        advice = "free some space, or keep fewer checkpoints"
+        self.emit(Warned(code="disk", text=text, advice=advice, mend={"training.save_total_limit": 1}, step=step))

@@ -1,0 +1,114 @@
+"""The checkpoints of a run: which of them can be gone on from, and what is left behind by an engine that was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.run.folder import RunFolder
+
+WRITING = ".writing"
+"""Where a checkpoint lies until it is whole."""
+STATE = "trainer_state.json"
+PICKLED = ("optimizer.pt", "scheduler.pt", "rng_state.pth")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a training after so many updates."""
+
+    step: int
+    path: Path
+
+
+def checkpoints_of(folder: RunFolder) -> list[Checkpoint]:
+    """Every checkpoint of a run, the newest first, whether it can be used or not."""
+    paths = folder.checkpoints.glob("checkpoint-*")
+    found = [Checkpoint(int(number), path) for path in paths if (number := path.name.partition("-")[2]).isdecimal()]
+    return sorted(found, key=lambda checkpoint: -checkpoint.step)
+
+
+def what_is_wrong(checkpoint: Checkpoint) -> str:
+    """Why a checkpoint cannot be gone on from; empty when it can."""
+    try:
+        told = json.loads((checkpoint.path / STATE).read_text(encoding="utf-8"))
+        if told["global_step"] != checkpoint.step:
+            return f"{STATE} tells of update {told['global_step']}"
+        weights = [path for path in checkpoint.path.glob("*.safetensors") if path.is_file()]
+        if not weights:
+            return "it holds no weights"
+        for path in weights:
+            if not _is_whole(path):
+                return f"{path.name} is cut off"
+        for name in PICKLED:
+            if not zipfile.is_zipfile(checkpoint.path / name):
+                return f"{name} is missing or cut off"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{STATE} cannot be read: {error}"
+    return ""
+
+
+def clear_leftovers(folder: RunFolder) -> None:
+    """Remove what an earlier engine did not finish writing."""
+    shutil.rmtree(folder.checkpoints / WRITING, ignore_errors=True)
+
+
+def remove_older(folder: RunFolder, limit: int, best: str | None) -> None:
+    """Keep so many checkpoints, the newest and the best among them; a removed one is gone at once or not at all."""
+    found = checkpoints_of(folder)
+    protected = {found[0].path, *([Path(best)] if best else [])}
+    removable = [checkpoint.path for checkpoint in reversed(found) if checkpoint.path not in protected]
+    aside = folder.checkpoints / WRITING
+    for path in removable[: max(0, len(found) - max(limit, len(protected)))]:
+        aside.mkdir(exist_ok=True)
+        path.rename(aside / path.name)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def bring_to_disk(folder: Path) -> None:
+    """Return once every file of a folder is on the disk. Raises OSError."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def put_in_place(made: Path, final: Path) -> None:
+    """Give a whole folder its name, in place of one that may have it. Raises OSError."""
+    old = made.parent / f"{made.name}.old"
+    if final.exists():
+        final.rename(old)
+    made.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
+    handle = os.open(final.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def bytes_of(folder: Path) -> int:
+    """What the files of a folder take."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a safetensors file is as long as its header says."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        start = stream.read(8)
+        if len(start) < 8:
+            return False
+        (length,) = struct.unpack("<Q", start)
+        if length > size:
+            return False
+        header = json.loads(stream.read(length))
+    ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+    return bool(size == 8 + length + max(ends, default=0))

@@ -1,0 +1,46 @@
+"""Whether a run that has ended can go on."""
+
+from __future__ import annotations
+
+import time
+
+from tui.run import events
+from tui.run.folder import RunFolder
+from tui.run.lines import Tail
+from tui.run.lock import is_held
+from tui.run.state import fold_all
+from tui.run.watcher import read_events
+
+LOOK_S = 0.1
+
+
+def why_not(folder: RunFolder, steps: int | None = None) -> str:
+    """What keeps a run from going on, with so many updates in all; empty when nothing does."""
+    if is_held(folder.lock):
+        state = fold_all(read_events(folder))
+        if not state.ended:
+            return "it is running"
+        return f"its model is still loaded; first free its memory with: unsloth-tui release {folder.name}"
+    told = list(read_events(folder))
+    state = fold_all(told)
+    if not state.phases:
+        return "it has never begun"
+    if isinstance(told[-1], events.Finished) and told[-1].outcome == "discarded":
+        return "what it learned was thrown away"
+    done = state.last_step.step if state.last_step else 0
+    if state.status != "finished":
+        return "" if steps is None or steps > done else f"it has done {done} updates already; give more with --steps"
+    if steps is None or steps <= done:
+        return f"it has done all its {done} updates; give it more with --steps, which counts from its beginning"
+    if not any(folder.checkpoints.glob("checkpoint-*")):
+        return "it kept no checkpoint to go on from; a run keeps them when training.save_strategy is not no"
+    return ""
+
+
+def wait_until_it_does(folder: RunFolder, tail: Tail, within_s: float = 60) -> None:
+    """Return once a new engine has said that the run goes on; `tail` has read what was told before."""
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        if any(isinstance(events.from_line(line), events.Resumed) for line in tail.read()):
+            return
+        time.sleep(LOOK_S)

@@ -1,0 +1,138 @@
+"""Which GPU a waiting run may start on: one that no other run has, and that nobody else fills."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from tui.machine.gpu import GpuReading, read_gpus, uuid_of
+from tui.run.assigned import assigned
+from tui.run.listing import RunRow
+from tui.run.lock import holder_of
+from tui.run.queue import Ticket
+
+NO_GPU = "cpu"
+"""The device of a box without a GPU, on which runs take turns as well."""
+WHOLE_SHARE = 0.9
+"""So much of a GPU must be free when nothing is known of what a run will take."""
+
+
+BEHIND = "others are before it"
+
+
+@dataclass(frozen=True)
+class Device:
+    """Something that one run at a time computes on."""
+
+    name: str
+    """The UUID of a GPU; its number where the driver tells none."""
+    index: int = 0
+    free_bytes: int | None = None
+    total_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The devices a run may start on now; none, and why, while it has to wait."""
+
+    devices: tuple[Device, ...] = ()
+    why_not: str = ""
+
+
+def devices_here() -> tuple[Device, ...]:
+    """The GPUs of this box that may be used, as they are now; the processor where there is none."""
+    found = tuple(_device(gpu) for gpu in read_gpus())
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is not None:
+        named = {word.strip() for word in allowed.split(",")}
+        found = tuple(it for it in found if named & {it.name, str(it.index)})
+    return found or (Device(NO_GPU),)
+
+
+def _device(gpu: GpuReading) -> Device:
+    total, used = gpu.memory_total_bytes, gpu.memory_used_bytes
+    free = None if total is None or used is None else total - used
+    return Device(uuid_of(gpu.index) or str(gpu.index), gpu.index, free, total)
+
+
+def taken_by(rows: Sequence[RunRow], devices: Sequence[Device]) -> dict[str, str]:
+    """The devices that live runs compute on, each with the name of the run."""
+    taken: dict[str, str] = {}
+    for row in rows:
+        if not row.alive or row.place or not _is_here(row):
+            continue
+        named = assigned(row.folder) or row.device
+        if named == NO_GPU:
+            taken[NO_GPU] = row.name
+            continue
+        for device in wanted(named, devices) or devices[:1]:  # left to itself, a run computes on the first one
+            taken[device.name] = row.name
+    return taken
+
+
+def _is_here(row: RunRow) -> bool:
+    holder = holder_of(row.folder.lock)
+    return holder is None or holder.host == socket.gethostname()
+
+
+def plan(
+    tickets: Sequence[Ticket],
+    rows: Sequence[RunRow],
+    devices: Sequence[Device],
+    needed_bytes: Callable[[Ticket], float | None],
+) -> list[tuple[Ticket, Choice]]:
+    """What each waiting run may do now, in their order: none overtakes another that waits for the same GPU."""
+    device_of = {row.name: row.device for row in rows}
+    taken = taken_by(rows, devices)
+    spoken_for: set[str] = set()
+    planned = []
+    for ticket in tickets:
+        if ticket.held:
+            planned.append((ticket, Choice(why_not="on hold")))
+            continue
+        named = device_of.get(ticket.name, "auto")
+        possible = (Device(NO_GPU),) if named == NO_GPU else devices
+        open_ones = [device for device in possible if device.name not in spoken_for]
+        needed = needed_bytes(ticket)
+        choice = choose(named, needed, open_ones, taken, shares=ticket.shares) if open_ones else Choice(why_not=BEHIND)
+        planned.append((ticket, choice))
+        for device in choice.devices or wanted(named, possible) or possible:
+            spoken_for.add(device.name)
+    return planned
+
+
+def choose(
+    named: str, needed_bytes: float | None, devices: Sequence[Device], taken: Mapping[str, str], *, shares: bool
+) -> Choice:
+    """Where a run may start whose session names a device; it names ``auto`` where it takes what is free."""
+    asked = wanted(named, (Device(NO_GPU),) if named == NO_GPU else devices)
+    if asked is None:
+        reasons = [_why_not(device, needed_bytes, taken, shares) for device in devices]
+        free = [device for device, reason in zip(devices, reasons, strict=True) if not reason]
+        return Choice((max(free, key=lambda it: it.free_bytes or 0),)) if free else Choice(why_not=reasons[0])
+    if not asked:
+        return Choice(why_not=f"GPU {named} is not free")
+    found = [reason for device in asked if (reason := _why_not(device, needed_bytes, taken, shares))]
+    return Choice(why_not=found[0]) if found else Choice(tuple(asked))
+
+
+def wanted(named: str, devices: Sequence[Device]) -> list[Device] | None:
+    """The devices that a session names by number or UUID; None where any will do."""
+    if named == "auto":
+        return None
+    words: Collection[str] = named.split(",")
+    return [device for device in devices if device.name in words or str(device.index) in words]
+
+
+def _why_not(device: Device, needed_bytes: float | None, taken: Mapping[str, str], shares: bool) -> str:
+    """Why a run cannot start on a device; empty where it can."""
+    if device.name in taken and not shares:
+        return f"{taken[device.name]} runs"
+    if device.total_bytes is None or device.free_bytes is None:
+        return ""
+    needed = min(needed_bytes or WHOLE_SHARE * device.total_bytes, WHOLE_SHARE * device.total_bytes)
+    if device.free_bytes >= needed:
+        return ""
+    return f"GPU {device.index} has {device.free_bytes / 2**30:.0f} GiB free of the {needed / 2**30:.0f} GiB it needs"

@@ -1,0 +1,256 @@
+"""A line for every run: what is known of it, read again only where something has changed."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tui.resources import home
+from tui.run import queue
+from tui.run.events import Event
+from tui.run.folder import RunFolder, list_runs
+from tui.run.labels import Labels, read_labels
+from tui.run.lines import Tail
+from tui.run.state import RunState, Series, Status, fold
+from tui.run.watcher import engine_alive, new_events, seen
+from tui.session import file
+from tui.session.schema import Session
+
+VERSION = 1
+"""Of what is kept between two looks; another version is read anew."""
+GIST_EVENTS = 10_000
+"""So many events are taken in before the updates among them are shortened to what a row tells."""
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One line of the list of runs."""
+
+    path: str
+    status: Status
+    reason: str = ""
+    """Why it failed or crashed."""
+    model: str = "?"
+    data: str = "?"
+    device: str = "auto"
+    step: int = 0
+    steps: int | None = None
+    loss: float | None = None
+    """Of the last updates."""
+    best_loss: float | None = None
+    """The lowest on held-out examples; without any, of the updates."""
+    eval_loss: float | None = None
+    """The last one on held-out examples."""
+    seconds: float = 0.0
+    """From its first event to its last."""
+    size_bytes: int = 0
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    created: float = 0.0
+    """Seconds since 1970."""
+    result: str = ""
+    alive: bool = False
+    loaded: bool = False
+    """Whether its model is kept in memory to talk to."""
+    checkpoints: int = 0
+    place: int = 0
+    """Its turn in the queue, counted from 1; 0 where it does not wait."""
+    held: bool = False
+    """Whether it waits until somebody lets it go."""
+
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder(Path(self.path))
+
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
+
+    @property
+    def ended(self) -> bool:
+        return self.status not in ("waiting", "loading", "training")
+
+    @property
+    def labels(self) -> Labels:
+        return Labels(self.tags, self.notes)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A row, and what it was made from."""
+
+    row: RunRow
+    stamp: list[int]
+    settled: bool
+    """Whether the run has said itself that it has ended, and its engine is gone."""
+
+
+class Listing:
+    """Lists the runs again and again; rows of ended runs outlive the process in a file."""
+
+    def __init__(self) -> None:
+        self._kept = _read_kept()
+        self._followed: dict[str, tuple[Tail, RunState]] = {}
+        """How far the runs that go on were read."""
+        self._lock = threading.Lock()
+
+    def rows(self) -> list[RunRow]:
+        """Every run: those that wait in their order, then the others, the newest first."""
+        with self._lock:
+            before = self._kept
+            self._kept = {folder.name: self._look_at(folder) for folder in list_runs()}
+            ended = {name: kept for name, kept in self._kept.items() if kept.row.ended}
+            if any(before.get(name) is not kept for name, kept in ended.items()) or before.keys() - self._kept.keys():
+                _write_kept(ended)
+            return _in_order([kept.row for kept in self._kept.values()])
+
+    def _look_at(self, folder: RunFolder) -> Kept:
+        stamp = _stamp(folder)
+        kept = self._kept.get(folder.name)
+        same = kept is not None and kept.stamp == stamp and kept.row.path == str(folder.path)
+        if kept and same and (kept.settled or kept.row.alive == engine_alive(folder)):
+            return kept
+        liveness = seen(folder)  # before the events: an engine may write its last one and end in between
+        followed = self._followed.pop(folder.name, None)
+        tail, told = followed or (Tail(folder.events), RunState())
+        told = _gist_of(new_events(tail), told)
+        state = fold(told, liveness)
+        if state.engine_alive:
+            self._followed[folder.name] = (tail, told)
+        return Kept(_row(folder, state), stamp, told.ended and not state.engine_alive)
+
+
+def read_row(folder: RunFolder) -> RunRow:
+    """The line of one run, read whole."""
+    liveness = seen(folder)
+    return _row(folder, fold(_gist_of(new_events(Tail(folder.events)), RunState()), liveness))
+
+
+def _gist_of(told: Iterable[Event], state: RunState) -> RunState:
+    """The state after these events, without the updates that no row tells of: a long run has a million."""
+    for number, event in enumerate(told, 1):
+        state = fold(state, event)
+        if number % GIST_EVENTS == 0:
+            state = _shortened(state)
+    return _shortened(state)
+
+
+def _shortened(state: RunState) -> RunState:
+    if len(state.steps) <= 2:
+        return state
+    lowest, last = min(state.steps, key=lambda step: (not math.isfinite(step.loss), step.loss)), state.steps[-1]
+    return replace(state, steps=Series([last] if lowest is last else [lowest, last]))
+
+
+def matching(rows: Iterable[RunRow], text: str) -> list[RunRow]:
+    """The rows that have every word of a text in their name, model, data, tags or state."""
+    wanted = text.lower().split()
+    return [row for row in rows if all(word in _searched(row) for word in wanted)]
+
+
+def _searched(row: RunRow) -> str:
+    return " ".join((row.name, row.model, row.data, *row.tags, row.status, row.notes)).lower()
+
+
+def folder_bytes(path: Path) -> int:
+    """What a folder takes on its disk; what cannot be read counts nothing."""
+    total = 0
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    total += folder_bytes(Path(entry.path))
+                else:
+                    total += entry.stat(follow_symlinks=False).st_size
+    except OSError:
+        return total
+    return total
+
+
+def _row(folder: RunFolder, state: RunState) -> RunRow:
+    try:
+        session: Session | None = file.load(folder.session)
+    except file.SessionError:
+        session = None
+    labels, last = read_labels(folder, session), state.last_step
+    held_out = [it.loss for it in state.evaluations]
+    finite = [loss for loss in held_out or [it.loss for it in state.steps] if math.isfinite(loss)]
+    return RunRow(
+        path=str(folder.path),
+        status=state.status,
+        reason=state.failure.text if state.failure else "",
+        model=Path(session.model.name).name if session else "?",
+        data=Path(session.data.source).name if session else "?",
+        device=session.model.device if session else "auto",
+        step=last.step if last else 0,
+        steps=state.plan.steps if state.plan else None,
+        loss=last.loss if last else None,
+        best_loss=min(finite, default=None),
+        eval_loss=held_out[-1] if held_out else None,
+        seconds=(state.ended_at or state.last_event) - state.started,
+        size_bytes=folder_bytes(folder.path),
+        tags=labels.tags,
+        notes=labels.notes,
+        created=_time_of(folder.session) / 1e9,
+        result=state.result,
+        alive=state.engine_alive,
+        loaded=state.chat_ready,
+        checkpoints=len(state.checkpoints),
+    )
+
+
+def _in_order(rows: list[RunRow]) -> list[RunRow]:
+    tickets = {ticket.name: (place, ticket) for place, ticket in enumerate(queue.waiting(), 1)}
+    waiting = [
+        replace(row, place=tickets[row.name][0], held=tickets[row.name][1].held) for row in rows if row.name in tickets
+    ]
+    return [*sorted(waiting, key=lambda row: row.place), *(row for row in rows if row.name not in tickets)]
+
+
+def _stamp(folder: RunFolder) -> list[int]:
+    """What changes when anything changes that a row tells; a new file in the folder changes the folder's time."""
+    try:
+        events = folder.events.stat()
+        told = [events.st_size, events.st_mtime_ns]
+    except OSError:
+        told = [0, 0]
+    return [*told, *(_time_of(path) for path in (folder.path, folder.session, folder.checkpoints, folder.exports))]
+
+
+def _time_of(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _kept_file() -> Path:
+    return home() / "cache" / "runs.json"
+
+
+def _read_kept() -> dict[str, Kept]:
+    try:
+        told: dict[str, Any] = json.loads(_kept_file().read_text(encoding="utf-8"))
+        if told["version"] != VERSION:
+            return {}
+        return {
+            name: Kept(RunRow(**row | {"tags": tuple(row["tags"])}), stamp, settled)
+            for name, (row, stamp, settled) in told["runs"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _write_kept(kept: dict[str, Kept]) -> None:
+    told = {name: (asdict(it.row), it.stamp, it.settled) for name, it in kept.items()}
+    try:
+        _kept_file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.write_atomic(_kept_file(), json.dumps({"version": VERSION, "runs": told}))
+    except OSError:  # a full disk: the runs are read again the next time
+        return

@@ -1,0 +1,87 @@
+"""The trash: deleted runs, which can be put back until they are thirty days old."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.resources import home
+from tui.run import queue
+from tui.run.folder import RunFolder
+from tui.run.listing import folder_bytes
+from tui.run.watcher import engine_alive
+
+KEPT_S = 30 * 86400.0
+
+
+class StillRunning(Exception):
+    """A run that goes on is never deleted."""
+
+
+@dataclass(frozen=True)
+class Trashed:
+    """A deleted run."""
+
+    path: Path
+    deleted: float
+    """Seconds since 1970."""
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def size_bytes(self) -> int:
+        return folder_bytes(self.path)
+
+
+def delete(folder: RunFolder) -> Trashed:
+    """Move a run to the trash, and throw away what has lain there too long. Raises StillRunning, OSError."""
+    if folder.ticket.exists():
+        queue.cancel(folder)
+    elif engine_alive(folder):
+        raise StillRunning(f"{folder.name} still has an engine; stop it, or free its memory, before it is deleted")
+    empty(older_than_s=KEPT_S)
+    _trash().mkdir(mode=0o700, parents=True, exist_ok=True)
+    now = time.time()
+    os.utime(folder.path, (now, now))  # when it was deleted
+    return Trashed(_move(folder.path, _trash()), now)
+
+
+def restore(trashed: Trashed) -> RunFolder:
+    """Put a run back among the others. Raises OSError."""
+    return RunFolder(_move(trashed.path, home() / "runs"))
+
+
+def trashed_runs() -> list[Trashed]:
+    """What lies in the trash, the last deleted first."""
+    try:
+        found = [Trashed(path, path.stat().st_mtime) for path in _trash().iterdir() if path.is_dir()]
+    except OSError:
+        return []
+    return sorted(found, key=lambda it: it.deleted, reverse=True)
+
+
+def empty(older_than_s: float = 0.0) -> int:
+    """Delete for good what has lain in the trash for so long; how many runs that were. Raises OSError."""
+    old = [it for it in trashed_runs() if time.time() - it.deleted >= older_than_s]
+    for it in old:
+        shutil.rmtree(it.path)
+    return len(old)
+
+
+def _trash() -> Path:
+    return home() / "trash"
+
+
+def _move(path: Path, to: Path) -> Path:
+    """Move a folder into another under its name, or under its name with a number."""
+    attempt = 1
+    while True:
+        target = to / (path.name if attempt == 1 else f"{path.name}-{attempt}")
+        if not target.exists():
+            return path.rename(target)
+        attempt += 1

@@ -1,0 +1,136 @@
+"""The keys that steer the run that is watched; each that changes it asks first and says what it will do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import work
+from textual.binding import Binding, BindingType
+from textual.reactive import var
+
+from tui.run import commands, figures
+from tui.run.folder import RunFolder
+from tui.run.state import RunState
+from tui.screens.base import PlaceScreen
+from tui.screens.dialogs.ask import AskDialog
+from tui.screens.live_numbers import Asked, NumbersDialog, changeable
+from tui.screens.messages import RunOrdered, RunResumed
+from tui.session.schema import Session
+
+WHILE_RUNNING = {"stop", "discard", "pause", "checkpoint", "evaluate", "sample", "change"}
+ONCE_ENDED = {"resume", "extend", "release"}
+
+
+class SteeringScreen(PlaceScreen):
+    """A place from which the run is paused, corrected and gone on with."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+x", "stop", "Stop", id="live.stop", tooltip="Stop the run and save what was learned"),
+        Binding("p", "pause", "Pause", id="live.pause", tooltip="Write a checkpoint and free the GPU; it can go on later"),
+        Binding("t", "change", "Change", id="live.change", tooltip="Learning rate, number of updates, cadences"),
+        Binding("r", "resume", "Go on", id="live.resume", tooltip="Let the run go on from its last checkpoint"),
+        Binding("u", "extend", "Extend", id="live.extend", tooltip="Let a finished run train for more updates"),
+        Binding("f", "release", "Free GPU", id="live.release", tooltip="Take the model of an ended run out of memory"),
+        Binding("X", "discard", "Discard", show=False, id="live.discard", tooltip="Stop the run and keep nothing"),
+        Binding("k", "checkpoint", "Checkpoint", show=False, id="live.checkpoint", tooltip="Write a checkpoint now"),
+        Binding("e", "evaluate", "Evaluate", show=False, id="live.evaluate", tooltip="Measure on held-out examples now"),
+        Binding("S", "sample", "Ask now", show=False, id="live.sample", tooltip="Ask the sample prompts now"),
+    ]
+
+    run_folder: var[RunFolder | None] = var(None)
+    run_state: var[RunState] = var(RunState)
+    run_session: var[Session | None] = var(None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done to the run as it is."""
+        ended, there = self.run_state.ended, self.run_folder is not None
+        if action in WHILE_RUNNING:
+            return there and not ended
+        if action in ONCE_ENDED:
+            finished, loaded = self.run_state.status == "finished", self.run_state.chat_ready
+            return there and ended and {"resume": not finished, "extend": finished, "release": loaded}[action]
+        return True
+
+    def order(self, order: commands.Command, said: str) -> None:
+        """Ask something of the run, and say what will come of it."""
+        self.post_message(RunOrdered(order))
+        self.notify(said)
+
+    async def action_stop(self) -> None:
+        await self.run_action("app.stop_run")
+
+    async def action_release(self) -> None:
+        await self.run_action("app.release")
+
+    def action_checkpoint(self) -> None:
+        self.order(commands.Checkpoint(), "a checkpoint is written after this update")
+
+    def action_evaluate(self) -> None:
+        if self.run_state.plan and not self.run_state.plan.held_out_examples:
+            self.notify("there is nothing to measure on: the session holds no examples out", severity="warning")
+        else:
+            self.order(commands.Evaluate(), "it is measured on held-out examples after this update")
+
+    def action_sample(self) -> None:
+        if self.run_session and not self.run_session.evaluation.sample_prompts:
+            self.notify("the session has no sample prompts (Tune, Evaluation)", severity="warning")
+        else:
+            self.order(commands.Sample(), "the sample prompts are asked after this update")
+
+    @work(group="dialog", exclusive=True)
+    async def action_pause(self) -> None:
+        question = (
+            f"Pause {self.name_of_run}? After this update it writes a checkpoint, ends and frees the GPU. It can go on from"
+            " there later, from here or from Runs."
+        )
+        if await self.app.push_screen_wait(AskDialog(question, "Pause")):
+            self.order(commands.Pause(), "pausing after this update")
+
+    @work(group="dialog", exclusive=True)
+    async def action_discard(self) -> None:
+        question = f"Stop {self.name_of_run} and throw away what it has learned since its last checkpoint? Nothing is saved."
+        if await self.app.push_screen_wait(AskDialog(question, "Stop and discard")):
+            self.order(commands.Stop(discard=True), "stopping after this update, nothing is saved")
+
+    @work(group="dialog", exclusive=True)
+    async def action_change(self) -> None:
+        session, state = self.run_session or Session(), self.run_state
+        done = state.last_step.step if state.last_step else 0
+        question = f"Change {self.name_of_run} from its next update on. What is left as it is stays as it is."
+        values = await self.app.push_screen_wait(NumbersDialog(question, changeable(state, session), session, done))
+        if values:
+            told = ", ".join(f"{key.partition('.')[2]} = {value:g}" for key, value in values.items())
+            self.order(commands.Change(values=values), f"from the next update on: {told}")
+
+    @work(group="dialog", exclusive=True)
+    async def action_resume(self) -> None:
+        folder, state = self.run_folder, self.run_state
+        if folder is None:
+            return
+        if not state.checkpoints:
+            self.notify("there is no checkpoint to go on from; start the session anew on Tune", severity="warning")
+            return
+        question = f"Let {folder.name} go on from its checkpoint after update {state.checkpoints[-1].step}?"
+        if await self.app.push_screen_wait(AskDialog(question, "Go on")):
+            self.post_message(RunResumed(folder, {}))
+
+    @work(group="dialog", exclusive=True)
+    async def action_extend(self) -> None:
+        folder, session, state = self.run_folder, self.run_session or Session(), self.run_state
+        if folder is None or state.last_step is None:
+            return
+        done = state.last_step.step
+        question = (
+            f"{folder.name} has done {done} updates. It goes on from its last checkpoint, with the learning rate as its"
+            " schedule has it for the new number of updates. How many are there to be in all?"
+        )
+        wanted = Asked("training.max_steps", "Updates in all", None)
+        values = await self.app.push_screen_wait(
+            NumbersDialog(question, [wanted], session, max(done, figures.total_steps(state)))
+        )
+        if values:
+            self.post_message(RunResumed(folder, values))
+
+    @property
+    def name_of_run(self) -> str:
+        return self.run_folder.name if self.run_folder else ""
