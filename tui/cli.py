@@ -6,12 +6,13 @@ import difflib
 import io
 import os
 import sys
-from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from tui.cli_parts import AsJson, RunName, SessionFile, Trust, find, load, load_checked, refuse, say
+from tui.cli_queue import queue_app, queue_cancel
 
 if TYPE_CHECKING:
     from tui.run.folder import RunFolder
@@ -25,20 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-class Move(StrEnum):
-    """Where a waiting run is moved."""
-
-    up = "up"
-    down = "down"
-    first = "first"
-
-
-SessionFile = Annotated[Path, typer.Argument(metavar="SESSION.toml", help="A session file.")]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run: its name, a part of it, its folder, or latest.")]
-Trust = Annotated[bool, typer.Option("--trust", help="Run the code that the session brings, now and from now on.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of words.")]
+app.add_typer(queue_app, name="queue", invoke_without_command=True)
 
 
 def main() -> None:
@@ -58,7 +46,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: say nothing at exit either
         sys.exit(1)
     except OSError as error:  # a full disk, a folder that may not be written to
-        _say(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
+        say(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
         sys.exit(1)
 
 
@@ -72,8 +60,8 @@ def window(session: Annotated[Path | None, typer.Argument(metavar="[SESSION.toml
     """Open the window, with a session if one is named."""
     if session and session.suffix != ".toml" and not session.exists():
         near = difflib.get_close_matches(str(session), _commands(), 1)
-        _refuse([f"{session} is neither a command nor a session file{f'; did you mean {near[0]}?' if near else ''}"])
-    _open_window(_load(session) if session else None, session)
+        refuse([f"{session} is neither a command nor a session file{f'; did you mean {near[0]}?' if near else ''}"])
+    _open_window(load(session) if session else None, session)
 
 
 @app.command()
@@ -87,7 +75,7 @@ def demo(steps: Annotated[int | None, typer.Option(min=1, help="Updates of the w
     try:
         unpack_model()
     except DemoError as error:
-        _refuse([str(error)])
+        refuse([str(error)])
     session = demo_session()
     if steps is not None:
         session = file.replace_value(session, "training.max_steps", steps)
@@ -132,7 +120,7 @@ def diff(
     from tui.session.diff import differences
     from tui.session.schema import Session
 
-    before, after = (_load(session), _load(other)) if other else (Session(), _load(session))
+    before, after = (load(session), load(other)) if other else (Session(), load(session))
     for it in differences(before, after):
         told = f"{it.key:40} {it.before:24} {it.after}"
         print(console.to_json(it) if as_json else console.one_line(told))
@@ -143,7 +131,7 @@ def run(session: SessionFile, as_json: AsJson = False, trust: Trust = False) -> 
     """Train here, in the foreground, one line a step; Ctrl-C stops and saves."""
     from tui import console
 
-    loaded = _load_checked(session, trust)
+    loaded = load_checked(session, trust)
     folder = _start(loaded)
     console.say(f"run {folder.name}")
     state = console.watch(folder, as_json=as_json, stop_on_interrupt=True)
@@ -156,7 +144,7 @@ def run(session: SessionFile, as_json: AsJson = False, trust: Trust = False) -> 
 @app.command()
 def start(session: SessionFile, trust: Trust = False) -> None:
     """Train detached: print the run's name and return."""
-    print(_start(_load_checked(session, trust)).name)
+    print(_start(load_checked(session, trust)).name)
 
 
 @app.command()
@@ -177,15 +165,15 @@ def watch(name: RunName, as_json: AsJson = False) -> None:
     """Print a run from its first step until it ends; Ctrl-C leaves the run alone."""
     from tui import console
 
-    state = console.watch(_find(name), as_json=as_json)
+    state = console.watch(find(name), as_json=as_json)
     raise typer.Exit(int(state.status not in ("finished", "stopped")))
 
 
 @app.command()
 def attach(name: RunName = "latest") -> None:
     """Open the window on a run, the newest when none is named."""
-    folder = _find(name)
-    _open_window(_load(folder.session), None, folder)
+    folder = find(name)
+    _open_window(load(folder.session), None, folder)
 
 
 @app.command()
@@ -196,14 +184,14 @@ def stop(name: RunName, discard: Annotated[bool, typer.Option(help="Throw away w
     from tui.run.process import send
     from tui.run.watcher import read_state
 
-    folder = _find(name)
+    folder = find(name)
     if folder.ticket.exists():
         queue_cancel(name)
         console.say(f"{folder.name} was taken out of the queue")
         return
     state = read_state(folder)
     if state.ended:
-        _refuse([f"{folder.name} is not running: it is {state.status}"])
+        refuse([f"{folder.name} is not running: it is {state.status}"])
     send(folder, Stop(discard=discard))
     console.say(f"{folder.name} was asked to stop")
 
@@ -216,10 +204,10 @@ def pause(name: RunName) -> None:
     from tui.run.process import send
     from tui.run.watcher import read_state
 
-    folder = _find(name)
+    folder = find(name)
     state = read_state(folder)
     if state.ended:
-        _refuse([f"{folder.name} is not running: it is {state.status}"])
+        refuse([f"{folder.name} is not running: it is {state.status}"])
     send(folder, Pause())
     console.say(f"{folder.name} was asked to pause; let it go on with: unsloth-tui resume {folder.name}")
 
@@ -236,9 +224,9 @@ def resume(
     from tui.run.lines import Tail
     from tui.run.process import resume_run
 
-    folder = _find(name)
+    folder = find(name)
     if reason := why_not(folder, steps):
-        _refuse([f"{folder.name} cannot go on: {reason}"])
+        refuse([f"{folder.name} cannot go on: {reason}"])
     tail = Tail(folder.events)
     list(tail.read())
     resume_run(folder, {} if steps is None else {"training.max_steps": steps})
@@ -258,12 +246,12 @@ def release(name: RunName) -> None:
     from tui import console
     from tui.run.watcher import read_state
 
-    folder = _find(name)
+    folder = find(name)
     state = read_state(folder)
     if not state.ended:
-        _refuse([f"{folder.name} is still running; end it with: unsloth-tui stop {folder.name}"])
+        refuse([f"{folder.name} is still running; end it with: unsloth-tui stop {folder.name}"])
     if not state.chat_ready:
-        _refuse([f"{folder.name} holds no memory"])
+        refuse([f"{folder.name} holds no memory"])
     _release(folder)
     console.say(f"{folder.name} was asked to free its memory")
 
@@ -303,11 +291,11 @@ def chat(
     from tui.session.file import SessionError
 
     if find_run(name) is None and not is_path(name) and "/" not in name:
-        _refuse([f"there is no run {name}, or more than one, and it names no model (a folder, or owner/model)"])
+        refuse([f"there is no run {name}, or more than one, and it names no model (a folder, or owner/model)"])
     try:
         raise typer.Exit(converse(name, prompt, base=base, as_json=as_json))
     except SessionError as error:
-        _refuse(str(problem) for problem in error.problems)
+        refuse(str(problem) for problem in error.problems)
 
 
 @app.command()
@@ -332,15 +320,15 @@ def inspect(
     told |= {"data.split": split, "data.subset": subset}
     changes = {key: value for key, value in told.items() if value}
     try:
-        begun = _load(Path(dataset)) if is_session else Session()
+        begun = load(Path(dataset)) if is_session else Session()
         session = file.anchored(file.replace_values(begun, changes), Path.cwd())
         code = inspect_console.inspect(session, as_json=as_json)
         if write:
-            before = _load(write) if write.exists() else Session()
+            before = load(write) if write.exists() else Session()
             data = {f"data.{name}": value for name, value in session.data.model_dump().items()}
             file.save(file.replace_values(before, data), write)
     except file.SessionError as error:
-        _refuse(str(problem) for problem in error.problems)
+        refuse(str(problem) for problem in error.problems)
     raise typer.Exit(code)
 
 
@@ -354,11 +342,11 @@ def curve(
     from tui.run import curves
     from tui.run.watcher import read_state
 
-    folder = _find(name)
+    folder = find(name)
     try:
         curves.export(read_state(folder), folder.name, to.absolute())
     except curves.UnknownKind as error:
-        _refuse([str(error)])
+        refuse([str(error)])
     console.say(f"written to {to}")
 
 
@@ -375,7 +363,7 @@ def trash(
     if restore:
         wanted = [it for it in found if it.name == restore] or [it for it in found if restore in it.name]
         if len(wanted) != 1:
-            _refuse([f"there is no run {restore} in the trash, or more than one; see: unsloth-tui trash"])
+            refuse([f"there is no run {restore} in the trash, or more than one; see: unsloth-tui trash"])
         console.say(f"{bin.restore(wanted[0]).name} is back")
     elif empty:
         console.say(f"{bin.empty()} runs were deleted for good")
@@ -384,116 +372,14 @@ def trash(
             print(console.one_line(f"{it.name:44} {words.size(it.size_bytes)}"))
 
 
-queue_app = typer.Typer(help="Let sessions wait for a GPU, and see or change their order.", rich_markup_mode=None)
-app.add_typer(queue_app, name="queue", invoke_without_command=True)
-
-
-@queue_app.callback()
-def queue(context: typer.Context, as_json: AsJson = False) -> None:
-    """Say what waits, in its order, and what for; with a command, change that."""
-    from tui import queue_console
-
-    if context.invoked_subcommand is None:
-        queue_console.show(as_json=as_json)
-
-
-@queue_app.command("add")
-def queue_add(
-    session: SessionFile,
-    trust: Trust = False,
-    share: Annotated[bool, typer.Option("--share", help="Start beside another run if the memory is enough.")] = False,
-) -> None:
-    """Let a session wait for a GPU behind the others: print its run's name and return."""
-    from tui import queue_console
-
-    queue_console.add(_load_checked(session, trust), shares=share)
-
-
-@queue_app.command("start")
-def queue_start() -> None:
-    """Go on with the queue where nobody does, after a reboot say."""
-    from tui import queue_console
-
-    queue_console.start()
-
-
-@queue_app.command("move")
-def queue_move(name: RunName, to: Annotated[Move, typer.Argument(help="Where to.")]) -> None:
-    """Let a waiting run change places with its neighbour, or go before all others."""
-    from tui.run import queue as waiting
-
-    _change_queue(name, lambda folder: waiting.move(folder, to.value))
-
-
-@queue_app.command("hold")
-def queue_hold(name: RunName) -> None:
-    """Keep a run waiting whatever is free."""
-    from tui.run import queue as waiting
-
-    _change_queue(name, lambda folder: waiting.hold(folder, held=True))
-
-
-@queue_app.command("release")
-def queue_release(name: RunName) -> None:
-    """Let a run that is on hold be started when its turn comes."""
-    from tui.run import queue as waiting
-
-    _change_queue(name, lambda folder: waiting.hold(folder, held=False))
-
-
-@queue_app.command("cancel")
-def queue_cancel(name: RunName) -> None:
-    """Take a run out of the queue; its folder stays."""
-    from tui.run import queue as waiting
-
-    _change_queue(name, waiting.cancel)
-
-
-def _change_queue(name: str, do: Callable[[RunFolder], None]) -> None:
-    from tui import queue_console
-
-    if not queue_console.change(_find(name), do):
-        raise typer.Exit(1)
-
-
 def _open_window(session: Session | None, path: Path | None, folder: RunFolder | None = None) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        _refuse(["the window needs a terminal; see unsloth-tui --help for what works without one"])
+        refuse(["the window needs a terminal; see unsloth-tui --help for what works without one"])
     from tui.app import UnslothTui
 
     window = UnslothTui(session=session, session_path=path, run=folder)
     window.run()
     raise typer.Exit(window.return_code or 0)
-
-
-def _load(path: Path) -> Session:
-    from tui.session import file
-
-    try:
-        return file.load(path)
-    except file.SessionError as error:
-        _refuse(str(problem) for problem in error.problems)
-
-
-def _load_checked(path: Path, trust: bool) -> Session:
-    """The session of a file, refused with every problem at once when it cannot be trained or was not agreed to."""
-    from tui import console
-    from tui.run.preflight import preflight
-    from tui.session import consent
-
-    session = _load(path)
-    problems = preflight(session)
-    if any(problem.blocking for problem in problems):
-        _refuse(str(problem) for problem in problems if problem.blocking)
-    for problem in problems:
-        console.say(f"advice: {problem}")
-    codes = consent.unagreed(session)
-    if codes and not trust:
-        brings = "; ".join(code.text for code in codes)
-        _refuse([f"this session would run {brings}; if you agree to that, once and for all, add --trust"])
-    if codes:
-        consent.agree(codes)
-    return session
 
 
 def _start(session: Session) -> RunFolder:
@@ -511,24 +397,3 @@ def _release(folder: RunFolder) -> None:
     from tui.run.process import send
 
     send(folder, Release())
-
-
-def _find(name: str) -> RunFolder:
-    from tui.run.folder import find_run
-
-    folder = find_run(name)
-    if folder is None:
-        _refuse([f"there is no run {name}, or more than one; see: unsloth-tui runs"])
-    return folder
-
-
-def _refuse(sentences: object) -> NoReturn:
-    for sentence in sentences:  # type: ignore[attr-defined]
-        _say(str(sentence))
-    raise typer.Exit(1)
-
-
-def _say(sentence: str) -> None:
-    from tui import console
-
-    console.say(f"unsloth-tui: {console.one_line(sentence)}")
