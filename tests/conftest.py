@@ -29,6 +29,16 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--campaign", action="store_true", help="run the tests that repeat themselves for minutes too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("campaign") and not config.getoption("--campaign"):
+            item.add_marker(pytest.mark.skip(reason="only with --campaign"))
+
+
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Values of thousands of characters are not the name of a test."""
     return f"{val[:20]!r}..." if isinstance(val, str | bytes) and len(val) > 60 else None

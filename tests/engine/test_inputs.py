@@ -51,6 +51,7 @@ def nan_run(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         training={"max_steps": 2},
         evaluation={"source": str(TRAIN.with_name("heldout.jsonl")), "eval_steps": 1, "compare_prompts": 0},
         chat={"keep_loaded_minutes": 0.02},
+        guards={"nan_loss": "warn"},
         run={"name": "nan"},
     )
 

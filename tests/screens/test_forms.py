@@ -69,7 +69,8 @@ async def test_every_field_is_found_by_its_key_and_set(desk: Session) -> None:
         "model.device": "cpu", "evaluation.metric_for_best_model": "eval_x", "training.custom_loss": "loss.py:mine",
         "export.kinds": "gguf", "model.max_seq_length": "512", "data.split": "train[:5]",
         "evaluation.split": "test[:5]", "data.mix_weights": "1, 2",
-        "data.mix_counts": "1, 2", "data.roles": "bot = assistant",
+        "data.mix_counts": "1, 2", "data.roles": "bot = assistant", "guards.loss_spike_factor": "2",
+        "guards.exploding_gradients_factor": "2", "guards.stalled_factor": "2", "run.webhook": "https://example.com/told",
     }  # fmt: skip
     app = UnslothTui(desk)
     async with app.run_test() as pilot:

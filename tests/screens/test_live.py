@@ -64,7 +64,9 @@ def caption(app: UnslothTui) -> str:
 async def opened(pilot: Pilot[None], app: UnslothTui, updates: int = 30) -> Curves:
     await until(pilot, lambda: len(app.run_state.steps) >= updates and app.run_state.engine_alive)
     await until(pilot, lambda: app.screen.query_one(Curves).display and "loss" in caption(app))
-    return app.screen.query_one(Curves)
+    curves = app.screen.query_one(Curves)
+    await until(pilot, lambda: len(curves.run_state.steps) >= updates)
+    return curves
 
 
 # ---- the curves
@@ -75,11 +77,12 @@ async def test_a_point_of_the_curve_is_read_by_keys(live_run: RunFolder) -> None
     async with app.run_test(size=(140, 40)) as pilot:
         await opened(pilot, app)
         await pilot.press("comma", "comma", "comma")
-        assert caption(app).startswith("update 28: loss 0.1071, rate 0.0001, grad norm 0.5, 280 tokens, 0:28 in")
+        read = "update 28: loss 0.1071, rate 0.0001, grad norm 0.5, 280 tokens, 0:28 in"
+        await until(pilot, lambda: caption(app).startswith(read))
         await pilot.press("full_stop")
-        assert caption(app).startswith("update 29:")
+        await until(pilot, lambda: caption(app).startswith("update 29:"))
         await pilot.press("escape")
-        assert caption(app).startswith("loss by update")
+        await until(pilot, lambda: caption(app).startswith("loss by update"))
 
 
 async def test_every_curve_and_every_axis_is_shown_by_a_key(live_run: RunFolder) -> None:
