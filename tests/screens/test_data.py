@@ -127,6 +127,20 @@ async def test_what_is_wrong_is_counted_shown_and_left_out_by_a_key(desk: Sessio
         assert not app.client.view.obstacles(app.session), "that look was at another session"
 
 
+async def test_what_was_found_in_one_dataset_is_not_said_of_another(desk: Session, tmp_path: Path) -> None:
+    session = session_with(desk, tmp_path / "bad.jsonl", [talk("a", "b"), "no json"])
+    sound = session_with(desk, tmp_path / "good.jsonl", [talk("a", "b")])
+    app = UnslothTui(session)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("f3")
+        await settled(pilot)
+        await pilot.press("f9")
+        await until(pilot, lambda: app.inspected and app.inspected.done and findings(app), within_s=30)
+        app.post_message(SessionEdited({"data.source": sound.data.source}))
+        await until(pilot, lambda: not findings(app))
+        assert "F9 looks" in told(app, "#figures")
+
+
 async def test_a_dataset_of_the_hub_is_looked_at_without_downloading_it(desk: Session, hub: Hub) -> None:
     rows = "".join(json.dumps(talk(f"question {at}", f"answer {at}")) + "\n" for at in range(20))
     hub.add("datasets/owner/talks", {"train.jsonl": rows.encode(), "test.jsonl": rows.encode()})

@@ -47,39 +47,33 @@ def request(
 
 def look_through(folder: RunFolder, wanted: commands.Inspect) -> Iterator[events.Event]:
     """Ask for a look through a dataset, and yield what the engine says about it: phases, what is found, or its end."""
+    for event in _hear(folder, wanted):
+        yield event
+        if isinstance(event, events.Inspected) and event.done:
+            return
+
+
+def ask(folder: RunFolder, chat: commands.Chat) -> Iterator[events.Event]:
+    """Ask, and yield what the engine says about it: phases, pieces of the answer, or its end."""
+    open_voices = set(chat.voices)
+    for event in _hear(folder, chat):
+        yield event
+        if isinstance(event, events.Replied) and event.done:
+            open_voices.discard(event.voice)
+            if not open_voices:
+                return
+
+
+def _hear(folder: RunFolder, wanted: commands.Inspect | commands.Chat) -> Iterator[events.Event]:
+    """Ask for something, and yield what is said about it until nobody listens or the engine is gone."""
     until = threading.Event()
     send(folder, wanted)
     try:
         for event in follow(folder, until):
             match event:
-                case events.Inspected(id=wanted.id):
+                case events.Inspected(id=wanted.id) | events.Replied(id=wanted.id):
                     yield event
-                    if event.done:
-                        return
                 case events.PhaseChanged() if event.time >= wanted.time:
-                    yield event
-                case events.EngineSeen(alive=False) | events.Failed():
-                    yield event
-                    return
-    finally:
-        until.set()
-
-
-def ask(folder: RunFolder, chat: commands.Chat) -> Iterator[events.Event]:
-    """Ask, and yield what the engine says about it: phases, pieces of the answer, or its end."""
-    until = threading.Event()
-    open_voices = set(chat.voices)
-    send(folder, chat)
-    try:
-        for event in follow(folder, until):
-            match event:
-                case events.Replied(id=chat.id):
-                    yield event
-                    if event.done:
-                        open_voices.discard(event.voice)
-                    if not open_voices:
-                        return
-                case events.PhaseChanged() if event.time >= chat.time:
                     yield event
                 case events.EngineSeen(alive=False) | events.Failed():
                     yield event

@@ -105,6 +105,7 @@ class DataScreen(PlaceScreen):
         if before.data.source != after.data.source:
             self.source.value = after.data.source
         if before.data != after.data:
+            self.findings.inspected = None  # they were about other rows
             self.read()
         elif before.model != after.model and self.row.face == "tokens":
             self.ask_for_row()
@@ -246,7 +247,7 @@ class DataScreen(PlaceScreen):
 
     def action_extreme(self, longest: bool) -> None:
         """The longest or the shortest row: of everything once it was checked, until then of the first ones."""
-        tokens = self.inspected.tokens if self.inspected else None
+        tokens = self.findings.inspected.tokens if self.findings.inspected else None
         if tokens and (rows := tokens.longest_rows if longest else tokens.shortest_rows):
             self.go(rows[0] - 1)
         elif self.seen.records:
@@ -283,7 +284,7 @@ class DataScreen(PlaceScreen):
         self.findings.pace_s = pace_s
 
     def watch_inspected(self, inspected: Inspected | None) -> None:
-        if self.is_mounted:
+        if self.is_mounted and self.findings.session.data == self.session.data:
             self.findings.inspected = inspected
 
     def on_findings_row_sought(self, event: Findings.RowSought) -> None:

@@ -20,6 +20,7 @@ from tui.screens.data_text import finding_text, inspection_text
 from tui.session.schema import Session
 from tui.widgets.foreign import foreign
 
+NOTHING_YET = "F9 looks through the whole dataset"
 ORDER = ("blocking", "warning", "note")
 
 
@@ -49,7 +50,7 @@ class Findings(Vertical):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="figures-box", can_focus=False):
-            yield Static("F9 looks through the whole dataset", id="figures", markup=False)
+            yield Static(NOTHING_YET, id="figures", markup=False)
         yield OptionList(id="found", markup=False)
 
     @property
@@ -70,6 +71,8 @@ class Findings(Vertical):
 
     def watch_inspected(self, inspected: Inspected | None) -> None:
         if inspected is None:
+            self.figures.update(NOTHING_YET)
+            self.show([])
             return
         self.draw(inspected)
         found = [*(token_findings(inspected.tokens) if inspected.tokens else ())]
