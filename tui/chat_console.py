@@ -54,7 +54,7 @@ def _stream(folder: RunFolder, chat: commands.Chat, as_json: bool) -> tuple[str,
                         print(_printable(event.text), end="", flush=True)
                     elif event.done:
                         told = {"text": "".join(pieces), "tokens": event.tokens, "tokens_per_s": event.tokens_per_s}
-                        print(to_json({"prompt": chat.messages[-1].content, "voice": event.voice, **told}))
+                        print(to_json({"prompt": chat.speakers[0].messages[-1].content, "voice": event.voice, **told}))
                 case events.PhaseChanged(text=text) if text:
                     say(text)
                 case events.Failed(text=text) | events.EngineSeen(reason=text):

@@ -187,9 +187,9 @@ def answers() -> dict[str, Any]:
         return generate(**chosen)
 
     loaded.model.generate = remember
-    chat = ChatSection(temperature=1.25, top_p=0.75, min_p=0.05, max_new_tokens=3)
+    chat = ChatSection(temperature=1.25, top_p=0.75, top_k=9, min_p=0.05, repetition_penalty=1.1, max_new_tokens=3)
     answer(loaded, request([Message("user", "hi")], "tuned", chat), lambda event: None, lambda: False)
-    return {name: given[name] for name in ("temperature", "top_p", "min_p", "max_new_tokens", "do_sample")}
+    return {name: given[name] for name in (*chat.model_fields_set, "do_sample")}
 
 
 def without_turns() -> list[Any]:

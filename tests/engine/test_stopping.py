@@ -117,7 +117,7 @@ def test_stop_in_the_middle_of_an_evaluation_does_not_wait_for_its_end(runs: Run
 def test_release_while_training_waits_for_its_end_and_keeps_nothing_loaded(runs: Runs) -> None:
     before = wait_for(runs.released, at_step(3), 90)
     send(runs.released, commands.Release())
-    send(runs.released, commands.Chat(id="early", messages=(commands.Message("user", "hi"),)))
+    send(runs.released, commands.Chat(id="early", speakers=(commands.Speaker("tuned", (commands.Message("user", "hi"),)),)))
     refused = wait_for(runs.released, _replied)
     assert refused.status == "training"
     wait_for(runs.released, at_step(len(before.steps) + 10))

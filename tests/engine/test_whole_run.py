@@ -6,7 +6,7 @@ import json
 import math
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import pairwise
@@ -219,6 +219,15 @@ def test_a_cancelled_answer_ends_early_and_keeps_what_came(run: Run) -> None:
     assert "".join(reply.text for reply in told)
 
 
+def test_an_answer_is_cut_off_before_a_stop_text(run: Run) -> None:
+    whole = _replies(run.folder, _chat("whole", voices=("base",), temperature=0, max_new_tokens=40))
+    text = "".join(reply.text for reply in whole)
+    at = len(text) // 2
+    cut = _replies(run.folder, _chat("cut", voices=("base",), temperature=0, max_new_tokens=40, stop=(text[at : at + 4],)))
+    assert "".join(reply.text for reply in cut) == text[: text.index(text[at : at + 4])]
+    assert (whole[-1].ending, cut[-1].ending) == ("length", "stop")
+
+
 def test_an_answer_after_a_cancelled_one_is_whole(run: Run) -> None:
     told = _replies(run.folder, _chat("after", voices=("base",), temperature=0, max_new_tokens=20))
     assert told[-1].tokens == 20
@@ -295,8 +304,9 @@ def _adapter_parameters(folder: Path) -> int:
     return read_model(str(folder)).parameters or 0
 
 
-def _chat(name: str, **chosen: Any) -> commands.Chat:
-    return commands.Chat(id=name, messages=(QUESTION,), **chosen)
+def _chat(name: str, voices: Sequence[events.Voice] = ("tuned",), model: str = "", **chosen: Any) -> commands.Chat:
+    speakers = tuple(commands.Speaker(voice, (QUESTION,)) for voice in voices)
+    return commands.Chat(id=name, speakers=speakers, model=model, sampling=commands.Sampling(**chosen))
 
 
 def _replies(folder: RunFolder, chat: commands.Chat) -> list[events.Replied]:
@@ -307,7 +317,8 @@ def _said(folder: RunFolder, name: str) -> dict[str, str]:
     """What each voice says when it has the same luck."""
     chat = _chat(name, voices=("tuned", "base"), temperature=1.5, min_p=0.0, max_new_tokens=40, seed=7)
     told = _replies(folder, chat)
-    return {voice: "".join(reply.text for reply in told if reply.voice == voice) for voice in chat.voices}
+    voices = [speaker.voice for speaker in chat.speakers]
+    return {voice: "".join(reply.text for reply in told if reply.voice == voice) for voice in voices}
 
 
 def _preview(folder: RunFolder, row: int) -> events.Previewed:

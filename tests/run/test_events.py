@@ -24,8 +24,10 @@ SETTINGS = st.none() | st.booleans() | st.integers() | FINITE | st.text()
 def any_of(kind: type[Any], numbers: st.SearchStrategy[float]) -> st.SearchStrategy[Any]:
     """Every value that a kind of event or command can have."""
     hints = get_type_hints(kind)
-    known = {float: numbers, events.Values: st.dictionaries(st.text(), SETTINGS)}
+    known: dict[Any, st.SearchStrategy[Any]] = {float: numbers, events.Values: st.dictionaries(st.text(), SETTINGS)}
     known[dict[str, int | float]] = st.dictionaries(st.text(), st.integers() | FINITE)
+    if commands.Sampling in hints.values():
+        known[commands.Sampling] = any_of(commands.Sampling, numbers)
     return st.builds(kind, **{name: known[hint] if hint in known else st.from_type(hint) for name, hint in hints.items()})
 
 
@@ -106,6 +108,8 @@ def test_a_gpu_that_tells_little_is_read_back() -> None:
 
 
 def test_a_command_keeps_its_defaults_where_the_sender_said_nothing() -> None:
-    told = commands.from_line('{"kind": "chat", "id": "1", "messages": [{"role": "user", "content": "[/INST]"}]}')
+    turns = '[{"role": "user", "content": "[/INST]"}]'
+    told = commands.from_line(f'{{"kind": "chat", "id": "1", "speakers": [{{"voice": "base", "messages": {turns}}}]}}')
     assert isinstance(told, commands.Chat)
-    assert (told.voices, told.messages, told.seed) == (("tuned",), (commands.Message("user", "[/INST]"),), None)
+    assert told.speakers == (commands.Speaker("base", (commands.Message("user", "[/INST]"),)),)
+    assert told.sampling == commands.Sampling()

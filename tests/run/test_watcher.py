@@ -9,7 +9,7 @@ from itertools import islice
 import pytest
 
 from tui.run import events, process, talk, watcher
-from tui.run.commands import Message, Stop, from_line
+from tui.run.commands import Message, Sampling, Speaker, Stop, from_line
 from tui.run.events import EngineSeen, Failed, Finished, PhaseChanged, StepDone
 from tui.run.lines import append_line
 from tui.run.watcher import Watcher, follow, read_events, read_state
@@ -137,12 +137,14 @@ def test_only_a_living_engine_has_processes(make_run) -> None:
 
 
 def test_a_chat_carries_the_settings_of_the_session() -> None:
-    chat = ChatSection(system_prompt="be brief", temperature=0.0, top_p=0.5, min_p=0.2, max_new_tokens=9)
+    chat = ChatSection(
+        system_prompt="be brief", temperature=0.0, top_p=0.5, top_k=7, seed=3, stop=("END",), max_new_tokens=9
+    )
     asked = talk.request([Message("user", "hi")], "base", chat, "owner/model")
-    assert asked.messages == (Message("system", "be brief"), Message("user", "hi"))
-    assert (asked.temperature, asked.top_p, asked.min_p, asked.max_new_tokens) == (0.0, 0.5, 0.2, 9)
-    assert (asked.voices, asked.model) == (("base",), "owner/model")
-    assert talk.request([], "tuned", ChatSection()).messages == ()
+    assert asked.speakers == (Speaker("base", (Message("system", "be brief"), Message("user", "hi"))),)
+    assert asked.sampling == Sampling(0.0, top_p=0.5, top_k=7, seed=3, stop=("END",), max_new_tokens=9)
+    assert asked.model == "owner/model"
+    assert talk.request([], "tuned", ChatSection()).speakers == (Speaker("tuned", ()),)
     assert asked.id != talk.request([], "tuned", chat).id
     assert talk.request([], "tuned", chat, id="mine").id == "mine"
 
@@ -154,4 +156,4 @@ def test_a_run_with_its_model_in_memory_answers_itself(make_run) -> None:
 
 def test_nothing_secret_or_odd_is_in_a_lock(make_run) -> None:
     folder = make_run(alive=True)
-    assert set(json.loads(folder.lock.read_text())) == {"pid", "started", "host"}
+    assert set(json.loads(folder.lock.read_text())) == {"pid", "started", "host", "birth"}

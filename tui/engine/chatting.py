@@ -16,7 +16,7 @@ from unsloth import FastLanguageModel
 
 from tui.engine.emit import Emit
 from tui.engine.loading import Loaded
-from tui.run.commands import Chat
+from tui.run.commands import Chat, Speaker
 from tui.run.events import Replied, Voice
 
 Turn = dict[str, Any]
@@ -29,14 +29,15 @@ BATCH = 16
 def answer(loaded: Loaded, chat: Chat, emit: Emit, cancelled: Callable[[], bool]) -> None:
     """Answer a conversation in every voice it asks for, as `Replied` events."""
     FastLanguageModel.for_inference(loaded.model)
-    for voice in chat.voices:
+    for speaker in chat.speakers:
+        voice = speaker.voice
         if voice == "base" and loaded.tuned and not loaded.has_adapter:
             text = (
                 "there is no base model to hear: this model has no adapter that could be switched off and leave it unchanged"
             )
             emit(Replied(id=chat.id, voice=voice, done=True, error=text))
         else:
-            _answer_as(voice, loaded, chat, emit, cancelled)
+            _answer_as(speaker, loaded, chat, emit, cancelled)
 
 
 def answer_all(
@@ -67,18 +68,20 @@ def answer_all(
             }
 
 
-def _answer_as(voice: Voice, loaded: Loaded, chat: Chat, emit: Emit, cancelled: Callable[[], bool]) -> None:
-    if chat.seed is not None:
-        torch.manual_seed(chat.seed)
-    sampling = {"temperature": chat.temperature, "top_p": chat.top_p, "min_p": chat.min_p}
-    chosen = {"do_sample": True, **sampling} if chat.temperature > 0 else {"do_sample": False}
+def _answer_as(speaker: Speaker, loaded: Loaded, chat: Chat, emit: Emit, cancelled: Callable[[], bool]) -> None:
+    voice, wanted = speaker.voice, chat.sampling
+    if wanted.seed is not None:
+        torch.manual_seed(wanted.seed)
+    sampling = {"temperature": wanted.temperature, "top_p": wanted.top_p, "top_k": wanted.top_k, "min_p": wanted.min_p}
+    chosen = {"do_sample": True, **sampling} if wanted.temperature > 0 else {"do_sample": False}
     pieces = _Pieces(loaded.tokenizer, lambda text: emit(Replied(id=chat.id, voice=voice, text=text)))
-    ids = _encode(loaded, [{"role": turn.role, "content": turn.content} for turn in chat.messages])
+    ids = _encode(loaded, [{"role": turn.role, "content": turn.content} for turn in speaker.messages])
     _generate(
         loaded,
         voice,
         ids.to(loaded.model.device),
-        max_new_tokens=chat.max_new_tokens,
+        max_new_tokens=wanted.max_new_tokens,
+        repetition_penalty=wanted.repetition_penalty,
         streamer=pieces,
         stopping_criteria=StoppingCriteriaList([_Cancelled(cancelled)]),
         **chosen,

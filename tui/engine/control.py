@@ -7,10 +7,10 @@ import threading
 import time
 from typing import Literal
 
-from tui.run.commands import Change, Chat, Checkpoint, Evaluate, Inspect, Preview, Sample, Stop
+from tui.run.commands import AnswerSet, Change, Chat, Checkpoint, Evaluate, Inspect, Preview, Sample, ShowPrompt, Stop
 
 Stage = Literal["preparing", "training", "idle", "leaving"]
-Job = Chat | Preview | Inspect
+Job = Chat | ShowPrompt | AnswerSet | Preview | Inspect
 Order = Checkpoint | Evaluate | Sample | Change
 
 

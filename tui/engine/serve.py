@@ -133,8 +133,8 @@ def _obey(command: commands.Command, folder: RunFolder, control: Control, emit: 
                 _end(folder, "paused", emit)
         case commands.Chat() if control.stage in ("preparing", "training"):
             text = "the model is still training; it can be talked to when that is done"
-            for voice in command.voices:
-                emit(events.Replied(id=command.id, voice=voice, done=True, error=text))
+            for speaker in command.speakers:
+                emit(events.Replied(id=command.id, voice=speaker.voice, done=True, error=text))
         case commands.Chat() | commands.Preview() | commands.Inspect():
             control.add(command)
         case commands.Checkpoint() | commands.Evaluate() | commands.Sample() | commands.Change():

@@ -207,8 +207,8 @@ def _refuse(job: Job, text: str, emit: Emit) -> None:
     """Say why there is no answer."""
     match job:
         case Chat():
-            for voice in job.voices:
-                emit(events.Replied(id=job.id, voice=voice, done=True, error=text))
+            for speaker in job.speakers:
+                emit(events.Replied(id=job.id, voice=speaker.voice, done=True, error=text))
         case Preview():
             emit(events.Previewed(id=job.id, row=job.row, error=text))
         case Inspect():

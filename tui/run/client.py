@@ -13,7 +13,7 @@ from tui.run.conversation import Conversation
 from tui.run.folder import RunFolder, create_run
 from tui.run.process import resume_run, send, start_engine
 from tui.run.state import RunState, fold
-from tui.run.talk import open_workbench, request
+from tui.run.talk import open_workbench, opening, sampling_of
 from tui.run.watcher import Watcher
 from tui.session import file
 from tui.session.schema import Session
@@ -138,9 +138,18 @@ class Client:
         model = "" if loaded_by else str(run.path) if run else session.model.name
         name = uuid.uuid4().hex
         engine = loaded_by or self._open_workbench()
-        for voice in voices:  # each goes on from what it said itself
-            said = [*self.view.conversation.messages_for(voice), commands.Message("user", text)]
-            send(engine, request(said, voice, settings.chat, model, name))
+        speakers = tuple(  # each goes on from what it said itself
+            commands.Speaker(
+                voice,
+                (
+                    *opening(settings.chat),
+                    *self.view.conversation.messages_for(voice),
+                    commands.Message("user", text),
+                ),
+            )
+            for voice in voices
+        )
+        send(engine, commands.Chat(id=name, speakers=speakers, model=model, sampling=sampling_of(settings.chat)))
         talk = conversation.asked(self.view.conversation, name, text, voices, engine.name)
         self.view = replace(self.view, conversation=talk)
 

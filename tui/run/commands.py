@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from tui.run.events import Voice
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What every command carries."""
-
-    time: float = field(default_factory=time.time)
-    """Seconds since 1970."""
+from tui.run.asked import Asked
+from tui.run.chat_commands import AnswerSet as AnswerSet
+from tui.run.chat_commands import Chat as Chat
+from tui.run.chat_commands import Message as Message
+from tui.run.chat_commands import Sampling as Sampling
+from tui.run.chat_commands import ShowPrompt as ShowPrompt
+from tui.run.chat_commands import Speaker as Speaker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,32 +69,6 @@ class Resume(Asked):
     """Settings that change with it, by key: more updates, another rate."""
 
 
-@dataclass(frozen=True)
-class Message:
-    """One turn of a conversation."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chat(Asked):
-    """Answer a conversation, piece by piece."""
-
-    kind: Literal["chat"] = "chat"
-    id: str
-    messages: tuple[Message, ...]
-    voices: tuple[Voice, ...] = ("tuned",)
-    """Who answers, in this order; base is the model without its adapter."""
-    model: str = ""
-    """The folder or hub name to load first; empty for what is loaded already."""
-    temperature: float = 0.7
-    top_p: float = 1.0
-    min_p: float = 0.1
-    max_new_tokens: int = 512
-    seed: int | None = None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Preview(Asked):
     """Show one row of a dataset as the model would be trained on it."""
@@ -137,7 +108,10 @@ class Release(Asked):
     kind: Literal["release"] = "release"
 
 
-Command = Stop | Pause | Checkpoint | Evaluate | Sample | Change | Resume | Chat | Preview | Inspect | Cancel | Release
+Command = (
+    Stop | Pause | Checkpoint | Evaluate | Sample | Change | Resume | Chat | ShowPrompt | AnswerSet | Preview | Inspect
+    | Cancel | Release
+)  # fmt: skip
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(
     Annotated[Command, Field(discriminator="kind")], config=ConfigDict(defer_build=True)

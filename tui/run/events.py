@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -12,6 +11,13 @@ from tui.data.findings import Lint
 from tui.data.token_report import TokenReport
 from tui.machine.gpu import GpuReading
 from tui.machine.host import HostReading
+from tui.run.chat_events import Answered as Answered
+from tui.run.chat_events import Ending as Ending
+from tui.run.chat_events import ModelReady as ModelReady
+from tui.run.chat_events import PromptShown as PromptShown
+from tui.run.chat_events import Replied as Replied
+from tui.run.chat_events import Voice as Voice
+from tui.run.happened import Happened
 
 Phase = Literal[
     "starting", "importing", "loading", "reading", "tokenising", "training", "evaluating", "sampling", "comparing", "saving",
@@ -20,15 +26,6 @@ Phase = Literal[
 Outcome = Literal["completed", "early-stopped", "stopped", "paused", "discarded"]
 Values = dict[str, bool | int | float | str | None]
 """Settings of a session, by key."""
-Voice = Literal["tuned", "base"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Happened:
-    """What every event carries."""
-
-    time: float = field(default_factory=time.time)
-    """Seconds since 1970."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,22 +158,6 @@ class MachineSampled(Happened):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Replied(Happened):
-    """A piece of a chat answer."""
-
-    kind: Literal["reply"] = "reply"
-    id: str
-    voice: Voice = "tuned"
-    text: str = ""
-    done: bool = False
-    """Whether this was the last piece of this voice."""
-    tokens: int = 0
-    tokens_per_s: float = 0.0
-    error: str = ""
-    """Why there is no answer, in one sentence; empty when there is one."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Previewed(Happened):
     """One row as it lies in the data, as a conversation, and as it will be trained on."""
 
@@ -270,7 +251,8 @@ class EngineSeen(Happened):
 
 Event = (
     PhaseChanged | Planned | StepDone | Evaluated | Sampled | Changed | Resumed | Compared | Checkpointed | MemoryMeasured
-    | MachineSampled | Replied | Previewed | Inspected | Warned | Failed | Finished | EngineSeen
+    | MachineSampled | ModelReady | Replied | PromptShown | Answered | Previewed | Inspected | Warned | Failed | Finished
+    | EngineSeen
 )  # fmt: skip
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(

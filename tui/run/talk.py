@@ -6,6 +6,7 @@ import os
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 
 from tui.run import commands, events
 from tui.run.folder import RunFolder, create_workbench
@@ -28,21 +29,22 @@ def engine_for(run: RunFolder | None) -> tuple[RunFolder, str]:
     return open_workbench(), str(run.path) if run else ""
 
 
+def sampling_of(chat: ChatSection) -> commands.Sampling:
+    """The sampling settings of a session."""
+    return commands.Sampling(**{field.name: getattr(chat, field.name) for field in fields(commands.Sampling)})
+
+
+def opening(chat: ChatSection) -> tuple[commands.Message, ...]:
+    """What stands before each conversation."""
+    return (commands.Message("system", chat.system_prompt),) if chat.system_prompt else ()
+
+
 def request(
     messages: Sequence[commands.Message], voice: events.Voice, chat: ChatSection, model: str = "", id: str = ""
 ) -> commands.Chat:
-    """A chat command with the sampling settings of a session, and a name of its own unless one is given."""
-    system = (commands.Message("system", chat.system_prompt),) if chat.system_prompt else ()
-    return commands.Chat(
-        id=id or uuid.uuid4().hex,
-        messages=(*system, *messages),
-        voices=(voice,),
-        model=model,
-        temperature=chat.temperature,
-        top_p=chat.top_p,
-        min_p=chat.min_p,
-        max_new_tokens=chat.max_new_tokens,
-    )
+    """A chat command for one voice with the settings of a session, and a name of its own unless one is given."""
+    speaker = commands.Speaker(voice, (*opening(chat), *messages))
+    return commands.Chat(id=id or uuid.uuid4().hex, speakers=(speaker,), model=model, sampling=sampling_of(chat))
 
 
 def look_through(folder: RunFolder, wanted: commands.Inspect) -> Iterator[events.Event]:
@@ -55,7 +57,7 @@ def look_through(folder: RunFolder, wanted: commands.Inspect) -> Iterator[events
 
 def ask(folder: RunFolder, chat: commands.Chat) -> Iterator[events.Event]:
     """Ask, and yield what the engine says about it: phases, pieces of the answer, or its end."""
-    open_voices = set(chat.voices)
+    open_voices = {speaker.voice for speaker in chat.speakers}
     for event in _hear(folder, chat):
         yield event
         if isinstance(event, events.Replied) and event.done:
@@ -64,16 +66,23 @@ def ask(folder: RunFolder, chat: commands.Chat) -> Iterator[events.Event]:
                 return
 
 
-def _hear(folder: RunFolder, wanted: commands.Inspect | commands.Chat) -> Iterator[events.Event]:
+def _hear(
+    folder: RunFolder, wanted: commands.Inspect | commands.Chat | commands.AnswerSet | commands.ShowPrompt
+) -> Iterator[events.Event]:
     """Ask for something, and yield what is said about it until nobody listens or the engine is gone."""
     until = threading.Event()
     send(folder, wanted)
     try:
         for event in follow(folder, until):
             match event:
-                case events.Inspected(id=wanted.id) | events.Replied(id=wanted.id):
+                case (
+                    events.Inspected(id=wanted.id)
+                    | events.Replied(id=wanted.id)
+                    | events.Answered(id=wanted.id)
+                    | events.PromptShown(id=wanted.id)
+                ):
                     yield event
-                case events.PhaseChanged() if event.time >= wanted.time:
+                case events.PhaseChanged() | events.ModelReady() if event.time >= wanted.time:
                     yield event
                 case events.EngineSeen(alive=False) | events.Failed():
                     yield event

@@ -29,6 +29,14 @@ class ChatSection(Section):
         gt=0,
         le=1,
     )
+    top_k: int = option(
+        0,
+        "Top k",
+        "Only this many of the likeliest tokens; 0 leaves all.",
+        to="generate.top_k",
+        ge=0,
+        le=1_000_000,
+    )
     min_p: float = option(
         0.1,
         "Min p",
@@ -36,6 +44,14 @@ class ChatSection(Section):
         to="generate.min_p",
         ge=0,
         le=1,
+    )
+    repetition_penalty: float = option(
+        1.0,
+        "Repetition penalty",
+        "Makes tokens that were there already less likely; 1 does nothing, 1.1 is much.",
+        to="generate.repetition_penalty",
+        gt=0,
+        le=5,
     )
     max_new_tokens: int = option(
         512,
@@ -45,6 +61,20 @@ class ChatSection(Section):
         unit="tokens",
         ge=1,
         le=131_072,
+    )
+    seed: int | None = option(
+        None,
+        "Seed",
+        "The same seed gives the same answer to the same conversation; empty for another one each time.",
+        to="transformers.set_seed",
+        ge=0,
+        le=2**32 - 1,
+    )
+    stop: tuple[str, ...] = option(
+        (),
+        "Stop texts",
+        "Texts before which an answer is cut off, with commas.",
+        to="generate.stop_strings",
     )
     keep_loaded_minutes: float = option(
         10.0,
