@@ -20,7 +20,7 @@ from tui.desk_app import DeskApp
 from tui.machine.gpu import GpuReading
 from tui.machine.host import HostReading
 from tui.machine.sampler import Sampler
-from tui.run import queue
+from tui.run import going_on, queue
 from tui.run.client import Client, View
 from tui.run.conversation import Conversation
 from tui.run.events import Inspected, PhaseChanged, Previewed
@@ -272,8 +272,21 @@ class UnslothTui(DeskApp):
     def on_run_ordered(self, event: messages.RunOrdered) -> None:
         self.ask(lambda: self.client.order(event.order))
 
-    def on_run_resumed(self, event: messages.RunResumed) -> None:
-        if self.ask(lambda: self.client.resume(event.folder, event.values)):
+    @work(group="start", exclusive=True)
+    async def on_run_resumed(self, event: messages.RunResumed) -> None:
+        folder, values = event.folder, event.values
+
+        def hindrance() -> str:
+            steps = values.get("training.max_steps")
+            reason = going_on.why_not(folder, None if steps is None else int(steps))
+            return reason or ("" if event.queued else going_on.make_room(folder))
+
+        if reason := await asyncio.to_thread(hindrance):
+            self.notify(plain(f"{folder.name} cannot go on: {reason}"), severity="error", markup=False)
+        elif event.queued:
+            if self.try_to(lambda: queue.enqueue_again(folder, values)):
+                self.post_message(messages.RunPicked(folder))
+        elif self.ask(lambda: self.client.resume(folder, values)):
             self.switch_mode("live")
 
     # ---- talking

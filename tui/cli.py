@@ -205,6 +205,8 @@ def pause(name: RunName) -> None:
     from tui.run.watcher import read_state
 
     folder = find(name)
+    if folder.ticket.exists():
+        refuse([f"{folder.name} waits in the queue; keep it waiting with: unsloth-tui queue hold {folder.name}"])
     state = read_state(folder)
     if state.ended:
         refuse([f"{folder.name} is not running: it is {state.status}"])
@@ -217,19 +219,28 @@ def resume(
     name: RunName,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates in all, to extend a run.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Print it until it ends.")] = False,
+    queue: Annotated[bool, typer.Option("--queue", help="When a GPU is free and its turn has come.")] = False,
 ) -> None:
     """Let a run go on that was paused, stopped, killed or has finished, from its last checkpoint."""
-    from tui import console
-    from tui.run.going_on import wait_until_it_does, why_not
+    from tui import console, queue_console
+    from tui.run.going_on import make_room, wait_until_it_does, why_not
     from tui.run.lines import Tail
     from tui.run.process import resume_run
 
     folder = find(name)
     if reason := why_not(folder, steps):
         refuse([f"{folder.name} cannot go on: {reason}"])
+    values: dict[str, int | float] = {} if steps is None else {"training.max_steps": steps}
+    if queue and watch:
+        refuse(["--watch cannot wait for a run in the queue; watch it once it goes on"])
+    if queue:
+        queue_console.add_again(folder, values)
+        return
+    if reason := make_room(folder):
+        refuse([f"{folder.name} cannot go on: {reason}"])
     tail = Tail(folder.events)
     list(tail.read())
-    resume_run(folder, {} if steps is None else {"training.max_steps": steps})
+    resume_run(folder, values)
     if not any(folder.checkpoints.glob("checkpoint-*")):
         console.say("there is no checkpoint: it begins from the start")
     if not watch:

@@ -47,11 +47,16 @@ def queue_add(
 
 
 @queue_app.command("start")
-def queue_start() -> None:
-    """Go on with the queue where nobody does, after a reboot say."""
+def queue_start(
+    name: Annotated[str, typer.Argument(metavar="[RUN]", help="Start this one now, whatever else computes there.")] = "",
+) -> None:
+    """Go on with the queue where nobody does, after a reboot say; or start one run before its turn."""
     from tui import queue_console
 
-    queue_console.start()
+    if not name:
+        queue_console.start()
+    elif not queue_console.start_now(find(name)):
+        raise typer.Exit(1)
 
 
 @queue_app.command("move")

@@ -7,26 +7,25 @@ from collections.abc import Callable
 from tui import console
 from tui.run import queue
 from tui.run.folder import RunFolder
-from tui.run.gpu_choice import devices_here, plan
 from tui.run.listing import Listing
-from tui.run.queue_keeper import forecast_bytes
+from tui.run.waiting import Outlook
 from tui.session.schema import Session
 
 
 def show(*, as_json: bool) -> None:
     """Every run that waits, in their order, and what it waits for."""
-    tickets = queue.waiting()
-    if not tickets:
+    found = Outlook().look(Listing().rows())
+    if not found:
         console.say("nothing waits in the queue")
-        return
-    planned = plan(tickets, Listing().rows(), devices_here(), forecast_bytes)
-    for place, (ticket, choice) in enumerate(planned, 1):
-        why = choice.why_not or "starts now"
+    for it in found:
+        ticket = it.ticket
         if as_json:
-            print(console.to_json({"place": place, "name": ticket.name, "on_hold": ticket.held, "waits_for": why}))
+            told = {"place": it.place, "name": ticket.name, "on_hold": ticket.held, "waits_for": it.why}
+            print(console.to_json(told | {"goes_on": ticket.resumes is not None}))
         else:
-            print(console.one_line(f"{place:>3}  {ticket.name:44} {why}"))
-    if not queue.keeper_lives() and not all(ticket.held for ticket in tickets):
+            goes_on = "to go on; " if ticket.resumes is not None else ""
+            print(console.one_line(f"{it.place:>3}  {ticket.name:44} {goes_on}{it.why}"))
+    if any(not it.kept and not it.ticket.held for it in found):
         console.say("nobody starts them; to go on: unsloth-tui queue start")
 
 
@@ -35,12 +34,27 @@ def add(session: Session, *, shares: bool) -> None:
     print(queue.enqueue(session, shares=shares).name)
 
 
+def add_again(folder: RunFolder, values: dict[str, int | float]) -> None:
+    """Let a run that has ended wait to go on."""
+    queue.enqueue_again(folder, values)
+    place = [ticket.name for ticket in queue.waiting()].index(folder.name) + 1
+    console.say(f"{folder.name} waits to go on, number {place} in the queue")
+
+
+def start_now(folder: RunFolder) -> bool:
+    """Start a waiting run, whatever else computes; says why where it does not wait. Returns whether it was done."""
+    done = change(folder, queue.start_now)
+    if done:
+        console.say(f"{folder.name} starts")
+    return done
+
+
 def start() -> None:
     """Go on with the queue, after a reboot say."""
     console.say("the queue goes on" if queue.start_keeper() else "nothing waits to be started")
 
 
-def change(folder: RunFolder, do: Callable[[RunFolder], None]) -> bool:
+def change(folder: RunFolder, do: Callable[[RunFolder], object]) -> bool:
     """Change a run's place in the queue; says why where that cannot be. Returns whether it was done."""
     try:
         do(folder)

@@ -18,16 +18,18 @@ from tests.run.conftest import MakeRun, write_holder
 from tui.machine.gpu import GpuReading
 from tui.run import gpu_choice, queue
 from tui.run.assigned import assign, assigned
-from tui.run.events import PhaseChanged
+from tui.run.events import Finished, PhaseChanged
 from tui.run.folder import RunFolder
-from tui.run.gpu_choice import BEHIND, Device, choose, devices_here, plan, taken_by
+from tui.run.going_on import why_not
+from tui.run.gpu_choice import BEHIND, ON_HOLD, Device, choose, devices_here, plan, taken_by
 from tui.run.listing import Listing, RunRow
 from tui.run.lock import acquire
 from tui.run.process import device_environment
 from tui.run.queue import NotWaiting, Ticket
 from tui.run.queue_keeper import Keeper
+from tui.run.waiting import Outlook
 from tui.run.watcher import read_state
-from tui.session.file import from_table, load
+from tui.session.file import from_table, load, save
 
 pytest_plugins = ["tests.engine_fixtures"]
 GIB = 2**30
@@ -44,6 +46,10 @@ def nobody_starts(home: Path) -> None:
 
 def added(*names: str) -> list[RunFolder]:
     return [queue.enqueue(from_table({"run": {"name": name}})) for name in names]
+
+
+def write_session(folder: RunFolder, table: dict[str, dict[str, object]]) -> None:
+    save(from_table(table), folder.session)
 
 
 def order() -> list[str]:
@@ -110,6 +116,39 @@ def test_where_nobody_waits_nobody_is_started(home: Path) -> None:
     assert not queue.start_keeper() and not home.exists()
 
 
+@pytest.fixture
+def ended_run(make_run: MakeRun) -> RunFolder:
+    """A run that was done, and whose engine is gone."""
+    return make_run([PhaseChanged(phase="training"), Finished(outcome="completed", result="/adapter")], name="done")
+
+
+@pytest.mark.usefixtures("nobody_starts")
+def test_a_finished_run_that_waits_to_be_extended_is_as_it_was_when_that_is_cancelled(ended_run: RunFolder) -> None:
+    added("before")
+    queue.enqueue_again(ended_run, {"training.max_steps": 90})
+    (row,) = (row for row in Listing().rows() if row.name == ended_run.name)
+    assert (row.place, row.status) == (2, "finished")
+    assert "waits in the queue" in why_not(ended_run, 90)
+    queue.hold(ended_run, held=True)
+    assert queue.waiting()[1].resumes == {"training.max_steps": 90}
+    queue.cancel(ended_run)
+    assert (read_state(ended_run).status, read_state(ended_run).result) == ("finished", "/adapter")
+    assert len(queue.waiting()) == 1 and not ended_run.commands.exists()
+
+
+@pytest.mark.usefixtures("nobody_starts")
+def test_each_waiting_run_is_told_what_it_waits_for(home: Path, make_run: MakeRun) -> None:
+    going = make_run([PhaseChanged(phase="training")], alive=True, name="going")
+    first, second, third = (queue.enqueue(from_table({"run": {"name": name}, "model": {"device": "cpu"}})) for name in "abc")
+    write_session(going, {"model": {"device": "cpu"}})
+    queue.hold(third, held=True)
+    told = Outlook().look(Listing().rows())
+    assert [(it.ticket.name, it.place, it.of, it.why) for it in told] == [
+        (first.name, 1, 3, f"{going.name} runs on the processor"), (second.name, 2, 3, BEHIND), (third.name, 3, 3, ON_HOLD),
+    ]  # fmt: skip
+    assert all(it.kept for it in told)
+
+
 # where it may start
 
 
@@ -136,10 +175,10 @@ def test_a_gpu_that_somebody_else_fills_is_left_alone() -> None:
 
 
 def test_one_run_has_a_gpu_for_itself_unless_told_otherwise() -> None:
-    taken = {"GPU-a": "first", "GPU-b": "second"}
-    assert choose("auto", GIB, GPUS, taken, shares=False).why_not == "first runs"
+    taken = {"GPU-a": "first runs", "GPU-b": "second runs"}
+    assert choose("auto", GIB, GPUS, taken, shares=False).why_not == "first runs on GPU 0"
     assert choose("1", GIB, GPUS, taken, shares=True).devices == (GPUS[1],)
-    assert choose("0,1", GIB, GPUS, {"GPU-b": "second"}, shares=False).why_not == "second runs"
+    assert choose("0,1", GIB, GPUS, {"GPU-b": "second runs"}, shares=False).why_not == "second runs on GPU 1"
     assert choose("GPU-a,1", GIB, GPUS, {}, shares=False).devices == GPUS
     assert choose("cpu", None, GPUS, taken, shares=False).devices == CPU
 
@@ -164,7 +203,7 @@ def test_a_live_run_takes_the_gpu_that_it_was_given_or_names(make_run: MakeRun) 
     assign(given, ["GPU-b"])
     assign(ended_one, ["GPU-a"])
     rows = [replace(it, device="cpu") if it.name == named.name else it for it in Listing().rows()]
-    assert taken_by(rows, GPUS) == {"GPU-b": given.name, "cpu": named.name}
+    assert taken_by(rows, GPUS) == {"GPU-b": f"{given.name} runs", "cpu": f"{named.name} runs"}
 
 
 def test_an_engine_sees_only_the_gpu_that_the_queue_gave_it(make_run: MakeRun) -> None:

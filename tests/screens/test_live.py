@@ -10,9 +10,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
+from tests.run.conftest import write_holder
 from tests.screens.conftest import until
 from tui.app import UnslothTui
-from tui.run import commands, events
+from tui.run import commands, events, queue
 from tui.run.events import to_line
 from tui.run.folder import RunFolder
 from tui.run.lines import append_line
@@ -20,8 +21,10 @@ from tui.run.lock import acquire
 from tui.run.state import fold_all
 from tui.screens import live_notice
 from tui.screens.dialogs.ask import AskDialog
+from tui.screens.dialogs.go_on import GoOnDialog
 from tui.screens.live_curves import Curves
 from tui.screens.live_numbers import NumbersDialog
+from tui.session import file
 from tui.widgets.log_tail import LogPanel
 
 
@@ -191,9 +194,10 @@ async def test_a_paused_run_goes_on_and_a_running_one_cannot_be_gone_on_with(liv
         append_line(live_run.events, to_line(events.Finished(outcome="paused")))
         await until(pilot, lambda: app.run_state.status == "paused")
         assert not app.screen.check_action("pause", ())
+        write_holder(live_run.lock, started=1.0)  # its engine is gone
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, AskDialog))
-        await pilot.click(app.screen.query_one("#yes", Button))
+        await until(pilot, lambda: isinstance(app.screen, GoOnDialog))
+        await pilot.click(app.screen.query_one("#now", Button))
         await until(pilot, lambda: resumed == [(live_run.name, {})])
 
 
@@ -201,12 +205,103 @@ async def test_a_finished_run_is_extended_by_a_number(demo_run: RunFolder) -> No
     app = UnslothTui(run=demo_run)
     resumed: list[object] = []
     app.client.resume = lambda folder, values: resumed.append(values)  # type: ignore[method-assign]
+    (demo_run.checkpoints / "checkpoint-60").mkdir(parents=True)
+    write_holder(demo_run.lock, started=1.0)  # its engine is gone
     async with app.run_test() as pilot:
         await until(pilot, lambda: app.run_state.ended)
         await pilot.press("u")
-        await until(pilot, lambda: isinstance(app.screen, NumbersDialog) and app.screen.query(Input))
-        await pilot.press(*"90", "enter")
+        await until(pilot, lambda: isinstance(app.screen, GoOnDialog) and app.screen.query(Input))
+        await pilot.press(*"60", "enter")
+        assert "larger than 60" in str(app.screen.query_one(".complaint", Static).render())
+        await pilot.press("backspace", "backspace", *"90", "enter")
         await until(pilot, lambda: resumed == [{"training.max_steps": 90}])
+
+
+# ---- the queue
+
+
+@pytest.fixture
+def nobody_starts(home: Path) -> None:
+    """Somebody else seems to keep the queue, so that what waits goes on waiting."""
+    home.mkdir(exist_ok=True)
+    write_holder(home / "queue.lock")
+
+
+def told(app: UnslothTui, name: str) -> str:
+    return str(app.screen.query_one(name, Static).render())
+
+
+@pytest.mark.usefixtures("nobody_starts")
+async def test_a_run_in_the_queue_says_what_it_waits_for_and_is_held_started_or_taken_out(
+    live_run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(queue, "start_engine", lambda folder: started.append(folder.name))
+    on_cpu = {"model": {"device": "cpu"}}
+    live_run.session.write_text(file.dumps(file.from_table(on_cpu)))
+    first, second = (queue.enqueue(file.from_table({"run": {"name": name}} | on_cpu)) for name in ("first", "second"))
+    app = UnslothTui(run=first)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.screen.query("#phases") and "because" in told(app, "#phases"))
+        assert "number 1 of 2" in told(app, "#status") and f"{live_run.name} runs on the processor" in told(app, "#phases")
+        assert not app.screen.check_action("pause", ())
+        await pilot.press("h")
+        await until(pilot, lambda: "on hold" in told(app, "#phases"))
+        await pilot.press("h")
+        await until(pilot, lambda: not queue.waiting()[0].held)
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, AskDialog))
+        assert started == []
+        await pilot.click(app.screen.query_one("#yes", Button))
+        await until(pilot, lambda: started == [first.name] and [it.name for it in queue.waiting()] == [second.name])
+        app.client.watch(second)
+        await until(pilot, lambda: "number 1 of 1" in told(app, "#status"))
+        await pilot.press("ctrl+x")
+        await until(pilot, lambda: isinstance(app.screen, AskDialog))
+        await pilot.click(app.screen.query_one("#yes", Button))
+        await until(pilot, lambda: app.run_state.status == "stopped" and "second stopped" in told(app, "#status"))
+        assert queue.waiting() == [] and started == [first.name]
+
+
+@pytest.mark.usefixtures("nobody_starts")
+async def test_a_finished_run_waits_for_its_turn_to_be_extended(demo_run: RunFolder) -> None:
+    app = UnslothTui(run=demo_run)
+    (demo_run.checkpoints / "checkpoint-60").mkdir(parents=True)
+    write_holder(demo_run.lock, started=1.0)  # its engine is gone
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.run_state.ended)
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, GoOnDialog) and app.screen.query(Input))
+        await pilot.press(*"90")
+        await pilot.click(app.screen.query_one("#queue", Button))
+        await until(pilot, lambda: [it.resumes for it in queue.waiting()] == [{"training.max_steps": 90}])
+        await until(pilot, lambda: "waits in the queue to go on" in told(app, "#status"))
+        assert not app.screen.check_action("extend", ())
+
+
+# ---- how much is shown
+
+
+async def test_in_a_small_window_a_few_figures_are_shown_and_a_key_shows_all(live_run: RunFolder) -> None:
+    app = UnslothTui(run=live_run)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "1.37 → 0.1074" in told(app, "#figures"))
+        lines = told(app, "#figures").splitlines()
+        assert [line.split()[0] for line in lines if line.strip()] == ["update", "left", "ends", "loss", "speed", "✓"]
+        assert max(map(len, lines)) <= 30
+        await pilot.press("d")
+        await until(pilot, lambda: "learning rate" in told(app, "#figures") and "tokens" in told(app, "#more"))
+        await pilot.press("d")
+        await until(pilot, lambda: "learning rate" not in told(app, "#figures") and app.screen.query_one(Curves).display)
+
+
+async def test_what_went_wrong_stands_among_the_figures(live_run: RunFolder) -> None:
+    append_line(live_run.events, to_line(events.Warned(code="spike", text="The loss jumped.", step=30)))
+    app = UnslothTui(run=live_run)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, app)
+        await until(pilot, lambda: "! The loss jumped." in told(app, "#figures") and "a: advice" in told(app, "#figures"))
 
 
 async def test_the_log_is_searched(live_run: RunFolder) -> None:

@@ -1,13 +1,14 @@
-"""Whether a run that has ended can go on."""
+"""Whether a run that has ended can go on, and what must be out of its way."""
 
 from __future__ import annotations
 
 import time
 
-from tui.run import events
+from tui.run import commands, events
 from tui.run.folder import RunFolder
 from tui.run.lines import Tail
 from tui.run.lock import is_held
+from tui.run.process import send
 from tui.run.state import fold_all
 from tui.run.watcher import read_events
 
@@ -16,13 +17,12 @@ LOOK_S = 0.1
 
 def why_not(folder: RunFolder, steps: int | None = None) -> str:
     """What keeps a run from going on, with so many updates in all; empty when nothing does."""
-    if is_held(folder.lock):
-        state = fold_all(read_events(folder))
-        if not state.ended:
-            return "it is running"
-        return f"its model is still loaded; first free its memory with: unsloth-tui release {folder.name}"
+    if folder.ticket.exists():
+        return "it waits in the queue already"
     told = list(read_events(folder))
     state = fold_all(told)
+    if is_held(folder.lock) and not state.ended:
+        return "it is running"
     if not state.phases:
         return "it has never begun"
     if isinstance(told[-1], events.Finished) and told[-1].outcome == "discarded":
@@ -34,6 +34,22 @@ def why_not(folder: RunFolder, steps: int | None = None) -> str:
         return f"it has done all its {done} updates; give it more with --steps, which counts from its beginning"
     if not any(folder.checkpoints.glob("checkpoint-*")):
         return "it kept no checkpoint to go on from; a run keeps them when training.save_strategy is not no"
+    return ""
+
+
+def make_room(folder: RunFolder, within_s: float = 30) -> str:
+    """Let the engine of an ended run go that only keeps its model to be talked to. Returns why it does not; empty else."""
+    if not is_held(folder.lock):
+        return ""
+    try:
+        send(folder, commands.Release())
+    except OSError as error:
+        return str(error)
+    end = time.monotonic() + within_s
+    while is_held(folder.lock):
+        if time.monotonic() > end:
+            return "its model is still in memory; try again once its answer is written"
+        time.sleep(LOOK_S)
     return ""
 
 

@@ -18,8 +18,8 @@ NO_GPU = "cpu"
 WHOLE_SHARE = 0.9
 """So much of a GPU must be free when nothing is known of what a run will take."""
 
-
 BEHIND = "others are before it"
+ON_HOLD = "on hold"
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,18 @@ def _device(gpu: GpuReading) -> Device:
 
 
 def taken_by(rows: Sequence[RunRow], devices: Sequence[Device]) -> dict[str, str]:
-    """The devices that live runs compute on, each with the name of the run."""
+    """The devices that live runs compute on, each with what has it: ``first runs``, ``first keeps its model loaded``."""
     taken: dict[str, str] = {}
     for row in rows:
         if not row.alive or row.place or not _is_here(row):
             continue
         named = assigned(row.folder) or row.device
+        told = f"{row.name} {'keeps its model loaded' if row.loaded else 'runs'}"
         if named == NO_GPU:
-            taken[NO_GPU] = row.name
+            taken[NO_GPU] = told
             continue
         for device in wanted(named, devices) or devices[:1]:  # left to itself, a run computes on the first one
-            taken[device.name] = row.name
+            taken[device.name] = told
     return taken
 
 
@@ -90,7 +91,7 @@ def plan(
     planned = []
     for ticket in tickets:
         if ticket.held:
-            planned.append((ticket, Choice(why_not="on hold")))
+            planned.append((ticket, Choice(why_not=ON_HOLD)))
             continue
         named = device_of.get(ticket.name, "auto")
         possible = (Device(NO_GPU),) if named == NO_GPU else devices
@@ -129,7 +130,7 @@ def wanted(named: str, devices: Sequence[Device]) -> list[Device] | None:
 def _why_not(device: Device, needed_bytes: float | None, taken: Mapping[str, str], shares: bool) -> str:
     """Why a run cannot start on a device; empty where it can."""
     if device.name in taken and not shares:
-        return f"{taken[device.name]} runs"
+        return f"{taken[device.name]} on {'the processor' if device.name == NO_GPU else f'GPU {device.index}'}"
     if device.total_bytes is None or device.free_bytes is None:
         return ""
     needed = min(needed_bytes or WHOLE_SHARE * device.total_bytes, WHOLE_SHARE * device.total_bytes)

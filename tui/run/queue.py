@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Literal
 
 from tui.resources import home
-from tui.run import events
+from tui.run import commands, events
 from tui.run.folder import RunFolder, create_run
 from tui.run.lines import append_line
 from tui.run.lock import is_held
+from tui.run.process import send, start_engine
 from tui.session import file
 from tui.session.schema import Session
 
@@ -42,6 +43,8 @@ class Ticket:
     """Whether it waits until somebody lets it go."""
     shares: bool = False
     """Whether it may start beside another run on the same GPU, where the memory is enough for both."""
+    resumes: dict[str, int | float] | None = None
+    """For a run that goes on: the settings that change with it, by key. None for one that has not begun."""
 
     @property
     def name(self) -> str:
@@ -51,11 +54,18 @@ class Ticket:
 def enqueue(session: Session, *, shares: bool = False) -> RunFolder:
     """Make a run that waits behind all others, and see to it that somebody starts it. Raises OSError."""
     folder = create_run(session)
-    with _changing():
-        last = max((ticket.place for ticket in waiting()), default=0.0)
-        _write(Ticket(folder, last + 1, time.time(), shares=shares))
-    start_keeper()
+    _join(Ticket(folder, 0.0, time.time(), shares=shares))
     return folder
+
+
+def enqueue_again(folder: RunFolder, values: dict[str, int | float]) -> None:
+    """Let a run that has ended wait to go on from its last checkpoint, with some settings changed. Raises OSError.
+
+    Whether it can go on at all is for `going_on.why_not` to say.
+    """
+    if is_held(folder.lock):
+        send(folder, commands.Release())  # it only keeps its model to be talked to
+    _join(Ticket(folder, 0.0, time.time(), resumes=values))
 
 
 def waiting() -> list[Ticket]:
@@ -91,11 +101,30 @@ def hold(folder: RunFolder, held: bool) -> None:
 
 
 def cancel(folder: RunFolder) -> None:
-    """Take a run out of the queue; its folder stays, as one that was stopped. Raises NotWaiting, OSError."""
+    """Take a run out of the queue; its folder stays: as one that was stopped, or as it was. Raises NotWaiting, OSError."""
     with _changing():
         _ticket_of(folder)
-        append_line(folder.events, events.to_line(events.Finished(outcome="stopped")))
+        if not folder.events.exists():
+            append_line(folder.events, events.to_line(events.Finished(outcome="stopped")))
         folder.ticket.unlink()
+
+
+def start_now(folder: RunFolder) -> None:
+    """Start a waiting run at once, whatever else computes there. Raises NotWaiting, OSError."""
+    ticket = _ticket_of(folder)
+    if is_held(folder.lock):
+        raise NotWaiting(f"{folder.name} still has an engine, which is about to end; try again")
+    with taking(folder):
+        set_off(ticket)
+
+
+def set_off(ticket: Ticket, *, stays: bool = True) -> subprocess.Popen[bytes]:
+    """Start the engine of a run that has waited; unless it `stays`, it ends with the training. Raises OSError."""
+    if ticket.resumes is not None:
+        send(ticket.folder, commands.Resume(values=ticket.resumes))
+    if not stays:
+        send(ticket.folder, commands.Release())
+    return start_engine(ticket.folder)
 
 
 @contextmanager
@@ -144,6 +173,14 @@ def start_keeper() -> bool:
     return True
 
 
+def _join(ticket: Ticket) -> None:
+    """Put a run behind all others, and see to it that somebody starts it."""
+    with _changing():
+        last = max((other.place for other in waiting()), default=0.0)
+        _write(replace(ticket, place=last + 1))
+    start_keeper()
+
+
 @contextmanager
 def _changing() -> Iterator[None]:
     """Alone with the queue: windows, commands and the keeper change it one after the other."""
@@ -167,7 +204,15 @@ def _read(folder: RunFolder) -> Ticket | None:
     """The ticket in a folder; one that is damaged waits on hold, behind the others."""
     try:
         told = json.loads(folder.ticket.read_text(encoding="utf-8"))
-        return Ticket(folder, float(told["place"]), float(told["since"]), bool(told["held"]), bool(told["shares"]))
+        resumes = told.get("resumes")
+        return Ticket(
+            folder,
+            float(told["place"]),
+            float(told["since"]),
+            bool(told["held"]),
+            bool(told["shares"]),
+            None if resumes is None else dict(resumes),
+        )
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError):

@@ -13,14 +13,12 @@ from dataclasses import replace
 from tui.resources import home
 from tui.run import events, queue
 from tui.run.assigned import assign, assigned
-from tui.run.commands import Release
 from tui.run.forecast import CONTEXT_BYTES
 from tui.run.gpu_choice import NO_GPU, Device, devices_here, plan
 from tui.run.lines import append_line
 from tui.run.listing import Listing, RunRow
-from tui.run.lock import LockHeld, acquire
+from tui.run.lock import LockHeld, acquire, is_held
 from tui.run.preflight import investigate
-from tui.run.process import send, start_engine
 from tui.run.queue import NotWaiting, Ticket
 from tui.session import file
 
@@ -42,7 +40,7 @@ class Keeper:
         rows = self.listing.rows()
         devices = [self.less_promised(device, rows) for device in devices_here()]
         for ticket, choice in plan(queue.waiting(), rows, devices, self.needed_bytes):
-            if choice.devices:
+            if choice.devices and not is_held(ticket.folder.lock):  # else it is about to free its model, and then goes on
                 self.start(ticket, [device.name for device in choice.devices])
 
     def start(self, ticket: Ticket, names: list[str]) -> None:
@@ -52,8 +50,7 @@ class Keeper:
             try:
                 assign(folder, names)
                 # nobody waits to talk to its result: the GPU is for the next run as soon as this one has ended
-                send(folder, Release())
-                self.engines.append(start_engine(folder))
+                self.engines.append(queue.set_off(ticket, stays=False))
                 print(f"{time.strftime('%F %T')} {folder.name} starts on {', '.join(names)}")
             except OSError as error:
                 print(f"{time.strftime('%F %T')} {folder.name} cannot be started: {error}")

@@ -17,20 +17,24 @@ from tui.machine.gpu import GpuReading
 from tui.machine.host import HostReading
 from tui.run import figures
 from tui.run.advice import advise
+from tui.run.listing import Listing
 from tui.run.lock import holder_of
 from tui.run.state import RunState
+from tui.run.waiting import Outlook, Waiting
 from tui.screens.live_advice import AdvicePanel
 from tui.screens.live_curves import Curves
+from tui.screens.live_figures import essential_lines, grouped_lines, groups, headed, trouble_lines
 from tui.screens.live_steering import SteeringScreen
-from tui.screens.live_text import answer_lines, figure_lines, headline, phase_lines, sample_lines
-from tui.widgets.foreign import foreign
+from tui.screens.live_text import answer_lines, headline, phase_lines, queue_lines, sample_lines
 from tui.widgets.gauges import Gauges
 from tui.widgets.log_tail import LogPanel
 
 SHOW_S = 1.0
 TALL = 34
 """From so many lines on, a panel stands below the curves; else in their place."""
-Panel = Literal["answers", "log", "advice"]
+Panel = Literal["answers", "log", "advice", "figures"]
+ABOVE = 2
+"""So many groups of figures stand above the gauges, the others below."""
 
 
 class LiveScreen(SteeringScreen):
@@ -41,9 +45,12 @@ class LiveScreen(SteeringScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "panel('answers')", "Answers", id="live.answers", tooltip="What the model answers, now and before"),
         Binding("l", "panel('log')", "Log", id="live.log", tooltip="Show or hide what the engine prints"),
-        Binding("a", "panel('advice')", "Advice", id="live.advice", tooltip="Show or hide what could be better"),
+        Binding("a", "panel('advice')", "Advice", show=False, id="live.advice", tooltip="Show or hide what could be better"),
+        Binding(
+            "d", "panel('figures')", "Figures", id="live.figures", tooltip="All figures and gauges, as large as it goes"
+        ),
         Binding("m", "mend", "Apply advice", show=False, id="live.mend", tooltip="Change the next run as advised"),
-        Binding("c", "app.go('chat')", "Chat", id="live.chat", tooltip="Talk to the result"),
+        Binding("c", "app.go('chat')", "Chat", show=False, id="live.chat", tooltip="Talk to the result"),
     ]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]  # noqa: RUF012  (Textual declares it on the instance)
 
@@ -56,6 +63,7 @@ class LiveScreen(SteeringScreen):
     status = query_one("#status", Label)
     bar = query_one("#progress", ProgressBar)
     listed = query_one("#figures", Static)
+    others = query_one("#more", Static)
     answers = query_one("#answers", Static)
     phases = query_one("#phases", Static)
     curves = query_one(Curves)
@@ -66,6 +74,8 @@ class LiveScreen(SteeringScreen):
         super().__init__()
         self.shown: RunState | None = None
         self.written: dict[Static, str] = {}
+        self.listing, self.outlook = Listing(), Outlook()
+        self.waiting: Waiting | None = None
 
     def compose_body(self) -> Iterable[Widget]:
         yield Label("", id="status", markup=False)
@@ -79,8 +89,9 @@ class LiveScreen(SteeringScreen):
                 yield LogPanel().data_bind(LiveScreen.run_folder)
                 yield AdvicePanel()
             with VerticalScroll(id="right"):
-                yield Gauges().data_bind(LiveScreen.gpus, LiveScreen.host)
                 yield Static("", id="figures", markup=False)
+                yield Gauges().data_bind(LiveScreen.gpus, LiveScreen.host)
+                yield Static("", id="more", markup=False)
 
     def on_mount(self) -> None:
         for name in ("run_folder", "run_session", "stopping"):
@@ -102,7 +113,7 @@ class LiveScreen(SteeringScreen):
         shown: dict[Panel | None, Widget] = {
             "log": self.log_panel, "advice": self.advice, "answers": self.query_one("#answers-box"),
         }  # fmt: skip
-        shown.get(name, self.curves.plot).focus()
+        shown.get(name, self.query_one("#right") if name == "figures" else self.curves.plot).focus()
 
     def action_mend(self) -> None:
         self.advice.show(advise(self.run_state, self.run_session))
@@ -114,7 +125,24 @@ class LiveScreen(SteeringScreen):
 
     def show_news(self) -> None:
         """Show what came since the last time; every update by itself would cost kilobytes on the line."""
-        if self.is_current and (self.run_state is not self.shown or not self.run_state.ended):
+        if not self.is_current:
+            return
+        if self.waits or self.waiting:
+            self.look_at_queue()
+        if self.run_state is not self.shown or not self.run_state.ended or self.waiting:
+            self.show_state()
+
+    def look_at_queue(self) -> None:
+        """Find out what the run waits for, unless that is being done already."""
+        if "queue" not in self.looks:
+            self.look("queue", lambda _outdated: self.outlook.look(self.listing.rows()), self.take_queue)
+
+    def take_queue(self, found: list[Waiting]) -> None:
+        """Show what the run waits for; none when it waits no more."""
+        folder = self.run_folder
+        before, self.waiting = self.waiting, next((it for it in found if it.ticket.folder == folder), None)
+        if before != self.waiting:
+            self.refresh_bindings()
             self.show_state()
 
     def show_state(self) -> None:
@@ -131,30 +159,50 @@ class LiveScreen(SteeringScreen):
         self.set_class(state.status in ("failed", "crashed"), "-failed")
         self.set_class(state.status == "finished", "-finished")
         self.show_progress(state)
-        self.write(self.status, headline(self.run_folder, state, now, self.stopping))
-        self.write(self.listed, "\n".join(figure_lines(state, self.run_session, now)))
-        self.write(self.phases, "\n".join(phase_lines(state)) if self.phases.display else "")
+        self.write(self.status, headline(self.run_folder, state, now, self.stopping, self.waiting))
+        self.show_figures(state, now)
+        lines = queue_lines(self.waiting, now) if self.waiting else phase_lines(state)
+        self.write(self.phases, "\n".join(lines) if self.phases.display else "")
         if self.focused is None and self.curves.display:
             self.curves.plot.focus()
         if self.advice.display:
             self.advice.show(advise(state, self.run_session))
 
+    def show_figures(self, state: RunState, now: float) -> None:
+        """All figures where there is room or they were asked for, else those that matter most."""
+        alone, session = self.panel == "figures", self.run_session
+        found = len(advise(state, session))
+        if alone or self.size.height >= TALL:
+            told, width = groups(state, session, now), self.size.width if alone else 0
+            above, below = grouped_lines(told[:ABOVE], width), grouped_lines(told[ABOVE:], width)
+            below += ["", *trouble_lines(state, found)] + (["", "result in", state.result] if state.result else [])
+        else:
+            above, below = essential_lines(state, session, now, found), []
+        for widget, lines in ((self.listed, above), (self.others, below)):
+            widget.display = any(lines)
+            self.write(widget, "\n".join(lines))
+
     def lay_out(self, state: RunState) -> None:
         """Show what there is and what was asked for."""
+        if self.waiting and (self.waiting.ticket.folder != self.run_folder or not self.waits):
+            self.waiting = None
+        self.set_class(self.panel == "figures", "-figures")
+        self.set_class(self.panel == "log", "-log")
         lines = answer_lines(state, self.run_session) or sample_lines(list(state.samples))
         if self.panel == "answers" and not lines:
             lines = ["The model has answered nothing yet. S asks the session's sample prompts now."]
         self.write(self.answers, "\n".join(lines))
-        there, short = self.run_folder is not None, self.size.height < TALL
+        there, short, queued = self.run_folder is not None, self.size.height < TALL, self.waiting is not None
         alone = self.panel is not None and short
+        answers = self.panel == "answers" or (self.panel is None and (state.ended or not short))
         for widget, wanted in (
             (self.query_one("#columns"), there),
-            (self.bar, there and not state.ended),
-            (self.curves, bool(state.steps) and not alone),
-            (self.query_one("#answers-box"), bool(lines) and self.panel in (None, "answers")),
+            (self.bar, there and not state.ended and not queued),
+            (self.curves, bool(state.steps) and not alone and not (queued and short)),
+            (self.query_one("#answers-box"), bool(lines) and answers and not (queued and short)),
             (self.log_panel, self.panel == "log"),
             (self.advice, self.panel == "advice"),
-            (self.phases, not state.steps and not alone),
+            (self.phases, (queued or not state.steps) and not alone),
         ):
             if widget.display != wanted:
                 widget.display = wanted
@@ -165,7 +213,7 @@ class LiveScreen(SteeringScreen):
         if text != before:
             self.written[widget] = text
             width = max(1, widget.size.width)
-            widget.update(foreign(text), layout=before is None or height(before, width) != height(text, width))
+            widget.update(headed(text), layout=before is None or height(before, width) != height(text, width))
 
     def show_progress(self, state: RunState) -> None:
         if state.phase == "training" and state.plan:

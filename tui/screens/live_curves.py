@@ -26,6 +26,8 @@ PATIENCE_S = 10.0
 """A slower curve is drawn anew after this time."""
 STAY_S, FEW = 6.0, 300
 """And one of many points none sooner than after this time: a picture costs kilobytes on the line."""
+ROOMY = 60
+"""With fewer columns the caption says only what the signs mean."""
 SMALL: tuple[Quantity, ...] = ("learning_rate", "grad_norm")
 """What the small plots show."""
 T = TypeVar("T")
@@ -36,7 +38,14 @@ class Curves(Vertical):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"curves--train", "curves--raw", "curves--eval"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("v", "next_quantity", "Curve", id="plot.what", tooltip="Loss, learning rate, grad norm, tokens/s or memory"),
+        Binding(
+            "v",
+            "next_quantity",
+            "Curve",
+            show=False,
+            id="plot.what",
+            tooltip="Loss, learning rate, grad norm, tokens/s or memory",
+        ),
         Binding("w", "next_smoothing", "Smoothing", show=False, id="plot.smooth", tooltip="Smooth more or less"),
         Binding("o", "log", "Log scale", show=False, id="plot.log", tooltip="Logarithmic y axis, or a straight one"),
         Binding("x", "next_scale", "X axis", show=False, id="plot.x", tooltip="By update, by time or by tokens"),
@@ -117,13 +126,15 @@ class Curves(Vertical):
             at = min(look.cursor, len(self.columns) - 1)
             when = time.strftime("%H:%M", time.localtime(float(self.columns["time"][at])))
             return Content(reading(self.columns, self.run_state, at, when, look.quantity))
-        parts: list[Any] = [(f"{QUANTITIES[look.quantity]} {SCALES[look.scale]}{', log' if look.log else ''}  ", "")]
+        roomy = self.size.width >= ROOMY
+        by = f" {SCALES[look.scale]}" if roomy or look.scale != "step" else ""
+        parts: list[Any] = [(f"{QUANTITIES[look.quantity]}{by}{', log' if look.log else ''}  ", "")]
         if look.quantity in SMOOTHED:
             over = look.window(len(self.columns))
             parts += [("⠒ each", "curves--raw"), (f" ━ over {over:.0f}", "curves--train")] if over > 1 else []
         if look.quantity == "loss" and (found := self.run_state.evaluations):
             best = min(found, key=lambda it: it.loss)
-            parts.append((f" ◆ held out  ★ best {best.loss:.4g} at {best.step}", "curves--eval"))
+            parts.append((f" ◆ held out ★ best{f' {best.loss:.4g} at {best.step}' if roomy else ''}", "curves--eval"))
         if self.run_state.checkpoints:
             parts.append((" ▲ saved", "curves--train"))
         if self.run_state.changes:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 
-from tui.run import commands, figures
+from tui.run import commands, figures, queue
 from tui.run.folder import RunFolder
 from tui.run.state import RunState
 from tui.screens.base import PlaceScreen
 from tui.screens.dialogs.ask import AskDialog
-from tui.screens.live_numbers import Asked, NumbersDialog, changeable
+from tui.screens.dialogs.go_on import GoOnDialog
+from tui.screens.live_numbers import NumbersDialog, changeable
 from tui.screens.messages import RunOrdered, RunResumed
 from tui.session.schema import Session
+from tui.widgets.foreign import plain
 
 WHILE_RUNNING = {"stop", "discard", "pause", "checkpoint", "evaluate", "sample", "change"}
 ONCE_ENDED = {"resume", "extend", "release"}
+WHILE_WAITING = {"start_now", "hold", "cancel"}
 
 
 class SteeringScreen(PlaceScreen):
@@ -30,6 +34,9 @@ class SteeringScreen(PlaceScreen):
         Binding("t", "change", "Change", id="live.change", tooltip="Learning rate, number of updates, cadences"),
         Binding("r", "resume", "Go on", id="live.resume", tooltip="Let the run go on from its last checkpoint"),
         Binding("u", "extend", "Extend", id="live.extend", tooltip="Let a finished run train for more updates"),
+        Binding("n", "start_now", "Start now", id="live.now", tooltip="Start the waiting run before its turn"),
+        Binding("h", "hold", "Hold", id="live.hold", tooltip="Hold the waiting run back, or let it go"),
+        Binding("ctrl+x", "cancel", "Cancel", id="live.cancel", tooltip="Take the waiting run out of the queue"),
         Binding("f", "release", "Free GPU", id="live.release", tooltip="Take the model of an ended run out of memory"),
         Binding("X", "discard", "Discard", show=False, id="live.discard", tooltip="Stop the run and keep nothing"),
         Binding("k", "checkpoint", "Checkpoint", show=False, id="live.checkpoint", tooltip="Write a checkpoint now"),
@@ -43,13 +50,22 @@ class SteeringScreen(PlaceScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done to the run as it is."""
-        ended, there = self.run_state.ended, self.run_folder is not None
+        ended, there, waits = self.run_state.ended, self.run_folder is not None, self.waits
+        if action in WHILE_WAITING:
+            return waits
         if action in WHILE_RUNNING:
-            return there and not ended
+            return there and not ended and not waits
+        if action in ONCE_ENDED and waits:
+            return False
         if action in ONCE_ENDED:
             finished, loaded = self.run_state.status == "finished", self.run_state.chat_ready
             return there and ended and {"resume": not finished, "extend": finished, "release": loaded}[action]
         return True
+
+    @property
+    def waits(self) -> bool:
+        """Whether the run is in the queue."""
+        return self.run_folder is not None and self.run_folder.ticket.exists()
 
     def order(self, order: commands.Command, said: str) -> None:
         """Ask something of the run, and say what will come of it."""
@@ -110,26 +126,59 @@ class SteeringScreen(PlaceScreen):
         if not state.checkpoints:
             self.notify("there is no checkpoint to go on from; start the session anew on Tune", severity="warning")
             return
-        question = f"Let {folder.name} go on from its checkpoint after update {state.checkpoints[-1].step}?"
-        if await self.app.push_screen_wait(AskDialog(question, "Go on")):
-            self.post_message(RunResumed(folder, {}))
+        if answer := await self.app.push_screen_wait(
+            GoOnDialog(folder.name, state.last_step.step if state.last_step else 0)
+        ):
+            self.post_message(RunResumed(folder, answer.values, answer.queued))
 
     @work(group="dialog", exclusive=True)
     async def action_extend(self) -> None:
-        folder, session, state = self.run_folder, self.run_session or Session(), self.run_state
+        folder, state = self.run_folder, self.run_state
         if folder is None or state.last_step is None:
             return
-        done = state.last_step.step
+        dialog = GoOnDialog(folder.name, state.last_step.step, extends=True, planned=figures.total_steps(state))
+        if answer := await self.app.push_screen_wait(dialog):
+            self.post_message(RunResumed(folder, answer.values, answer.queued))
+
+    # ---- in the queue
+
+    @work(group="dialog", exclusive=True)
+    async def action_start_now(self) -> None:
         question = (
-            f"{folder.name} has done {done} updates. It goes on from its last checkpoint, with the learning rate as its"
-            " schedule has it for the new number of updates. How many are there to be in all?"
+            f"Start {self.name_of_run} now, before its turn? What else computes on its GPU goes on beside it: both get"
+            " slower, and memory may run out."
         )
-        wanted = Asked("training.max_steps", "Updates in all", None)
-        values = await self.app.push_screen_wait(
-            NumbersDialog(question, [wanted], session, max(done, figures.total_steps(state)))
-        )
-        if values:
-            self.post_message(RunResumed(folder, values))
+        if (folder := self.run_folder) is None:
+            return
+        if await self.app.push_screen_wait(AskDialog(question, "Start now")):
+            self.change_queue(lambda: queue.start_now(folder), f"{folder.name} starts")
+
+    def action_hold(self) -> None:
+        if folder := self.run_folder:
+            held = not any(it.held for it in queue.waiting() if it.folder == folder)
+            said = "held back until h lets it go" if held else "it starts when its turn comes"
+            self.change_queue(lambda: queue.hold(folder, held), said)
+
+    @work(group="dialog", exclusive=True)
+    async def action_cancel(self) -> None:
+        question = f"Take {self.name_of_run} out of the queue? Its folder stays, and n on Runs copies its session."
+        if (folder := self.run_folder) is None:
+            return
+        if await self.app.push_screen_wait(AskDialog(question, "Take it out", "Let it wait")):
+            self.change_queue(lambda: queue.cancel(folder), f"{folder.name} waits no more")
+
+    def change_queue(self, do: Callable[[], object], said: str) -> None:
+        """Change what waits, and say what came of it."""
+        try:
+            do()
+        except (OSError, queue.NotWaiting) as error:
+            said = str(error)
+        self.notify(plain(said), markup=False)
+        self.show_state()
+
+    def show_state(self) -> None:
+        """Bring everything on the screen up to the state."""
+        raise NotImplementedError
 
     @property
     def name_of_run(self) -> str:

@@ -47,6 +47,8 @@ class RunResumed(Message):
 
     folder: RunFolder
     values: dict[str, int | float]
+    queued: bool = False
+    """Whether it waits for its turn."""
 
 
 @dataclass

@@ -19,6 +19,7 @@ from tui.run.watcher import read_state
 from tui.screens.dialogs.ask import AskDialog
 from tui.screens.dialogs.compare import CompareDialog
 from tui.screens.dialogs.export_curve import CurveDialog
+from tui.screens.dialogs.go_on import GoOnDialog
 from tui.screens.dialogs.tags import TagsDialog
 from tui.screens.messages import RunPicked, RunResumed, SessionCopied, SessionEdited
 from tui.screens.runs_list import RunsList
@@ -33,11 +34,20 @@ class RunsScreen(RunsList):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open", id="runs.open", tooltip="Watch the run under the cursor, or look at it again"),
         Binding("c", "compare", "Compare", id="runs.compare", tooltip="Lay up to six marked runs beside each other"),
-        Binding("t", "tag", "Tags", id="runs.tag", tooltip="Change its tags and notes"),
+        Binding("t", "tag", "Tags", id="runs.tag", tooltip="Change its tags and notes", show=False),
         Binding("n", "copy", "Copy", id="runs.copy", tooltip="Make a new session from that of the run", show=False),
         Binding("a", "go_on", "Continue", id="runs.continue", tooltip="Train its adapter further in a new run", show=False),
-        Binding("r", "resume", "Resume", id="runs.resume", tooltip="Let it go on from its last checkpoint"),
-        Binding("e", "export", "Export", id="runs.export", tooltip="Write its figures (CSV) or its curve (SVG) to a file"),
+        Binding(
+            "r", "resume", "Resume", id="runs.resume", tooltip="Let it go on from its last checkpoint, now or in its turn"
+        ),
+        Binding(
+            "e",
+            "export",
+            "Export",
+            id="runs.export",
+            tooltip="Write its figures (CSV) or its curve (SVG, PNG) to a file",
+            show=False,
+        ),
         Binding("delete,d", "delete", "Delete", id="runs.delete", tooltip="Move it, or the marked ones, to the trash"),
         Binding("u", "undelete", "Undelete", id="runs.undelete", tooltip="Put back what was deleted last", show=False),
         Binding("shift+up", "move('up')", "Earlier", id="queue.up", tooltip="A waiting run: one place forward", show=False),
@@ -79,16 +89,19 @@ class RunsScreen(RunsList):
         self.post_message(SessionEdited({"model.name": base, "lora.continue_from": row.path}))
         self.say(f"the session goes on from {row.name}; ctrl+z takes it back")
 
-    def action_resume(self) -> None:
-        """Let a run that has ended before its time go on."""
+    @work(group="dialog", exclusive=True)
+    async def action_resume(self) -> None:
+        """Let a run that has ended go on, now or when its turn comes; a finished one trains for more updates."""
         if not (row := self.current):
             return
-        if not row.ended or row.status == "finished":
-            self.say(f"{row.name} is {row.status}; only a run that ended too early can go on")
+        if row.place or not row.ended:
+            self.say(f"{row.name} {'waits in the queue already' if row.place else f'is {row.status}'}")
         elif not row.checkpoints:
             self.say(f"{row.name} has no checkpoint to go on from; n copies its session")
         else:
-            self.post_message(RunResumed(row.folder, {}))
+            dialog = GoOnDialog(row.name, row.step, extends=row.status == "finished", planned=row.steps or 0)
+            if answer := await self.app.push_screen_wait(dialog):
+                self.post_message(RunResumed(row.folder, answer.values, answer.queued))
 
     # ---- looking closer
 

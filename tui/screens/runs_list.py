@@ -13,8 +13,9 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Input, Label
 
 from tui.run.listing import Listing, RunRow, matching
+from tui.run.waiting import Outlook
 from tui.screens import runs_text
-from tui.screens.base import PlaceScreen
+from tui.screens.base import Outdated, PlaceScreen
 from tui.widgets.foreign import foreign
 
 REFRESH_S = 2.0
@@ -45,7 +46,9 @@ class RunsList(PlaceScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.listing = Listing()
+        self.listing, self.outlook = Listing(), Outlook()
+        self.reasons: dict[str, str] = {}
+        """What those in the queue wait for, by name."""
         self.found: list[RunRow] = []
         """Every run."""
         self.rows: list[RunRow] = []
@@ -68,16 +71,25 @@ class RunsList(PlaceScreen):
         self.action_look()
 
     def action_look(self) -> None:
-        self.look("runs", lambda outdated: [] if outdated() else self.listing.rows(), self.take)
+        self.look("runs", self.find, self.take)
+
+    def find(self, outdated: Outdated) -> tuple[list[RunRow], dict[str, str]]:
+        """Every run, and what those in the queue wait for."""
+        rows = [] if outdated() else self.listing.rows()
+        return rows, {it.ticket.name: it.why for it in self.outlook.look(rows)}
 
     def look_if_alive(self) -> None:
         """Follow the runs that are still going on or wait."""
-        if self.is_current and any(not row.ended for row in self.found):
+        if self.is_current and any(not row.ended or row.place for row in self.found):
             self.action_look()
 
-    def take(self, found: list[RunRow]) -> None:
+    def take(self, looked: tuple[list[RunRow], dict[str, str]]) -> None:
         """Show what a look has found, if it is anything new."""
         first = self.headline.content == "reading …"
+        found, reasons = looked
+        if reasons != self.reasons:
+            self.reasons = reasons
+            self.show_about()
         if found != self.found or first:
             self.found = found
             self.marked &= {row.name for row in found}
@@ -125,7 +137,11 @@ class RunsList(PlaceScreen):
 
     def show_about(self) -> None:
         """Say what does not fit into the line under the cursor."""
-        self.query_one("#about", Label).update(foreign(runs_text.about(self.current)) if self.current else "")
+        self.query_one("#about", Label).update(foreign(self.told_of_current()))
+
+    def told_of_current(self) -> str:
+        """Why the run under the cursor ended or waits, and its notes."""
+        return runs_text.about(self.current, self.reasons.get(self.current.name, "")) if self.current else ""
 
     @property
     def current(self) -> RunRow | None:

@@ -49,10 +49,15 @@ def state_words(row: RunRow) -> str:
 COLUMNS = (
     Column("run", lambda row: cell(row.name, 32), lambda row: row.created, downwards=True),
     Column("state", lambda row: cell(state_words(row), 18), lambda row: (row.status, row.reason)),
-    Column("updates", lambda row: f"{row.step}/{row.steps or '?'}", lambda row: row.step, downwards=True),
+    Column(
+        "updates",
+        lambda row: f"{row.step}/{row.steps or '?'}" if row.step or row.steps else "",
+        lambda row: row.step,
+        downwards=True,
+    ),
     Column("loss", lambda row: _loss(row.loss), lambda row: _by_loss(row.loss)),
     Column("best", lambda row: _loss(row.best_loss), lambda row: _by_loss(row.best_loss)),
-    Column("length", lambda row: words.seconds(row.seconds or None), lambda row: row.seconds, downwards=True),
+    Column("length", lambda row: words.seconds(row.seconds) if row.seconds else "", lambda row: row.seconds, downwards=True),
     Column("size", lambda row: words.size(row.size_bytes), lambda row: row.size_bytes, downwards=True),
     Column("model", lambda row: cell(row.model, 30), lambda row: row.model.lower()),
     Column("data", lambda row: cell(row.data, 24), lambda row: row.data.lower()),
@@ -80,9 +85,10 @@ def in_order(rows: Iterable[RunRow], sorted_by: int, backwards: bool) -> list[Ru
     return [*waiting, *sorted(others, key=column.key, reverse=column.downwards != backwards)]
 
 
-def about(row: RunRow) -> str:
-    """What does not fit into its line: why it ended so, and its notes."""
-    told = "waits in the queue: shift+up and shift+down move it, h holds it, x cancels it" if row.place else row.reason
+def about(row: RunRow, waits_for: str = "") -> str:
+    """What does not fit into its line: why it ended so, or what it waits for, and its notes."""
+    because = f", as {waits_for}" if waits_for and not row.held else ""
+    told = f"waits{because}; shift+up and shift+down move it, h holds it, x cancels it" if row.place else row.reason
     return " · ".join(part for part in (row.name, told, row.notes) if part)
 
 
@@ -99,4 +105,4 @@ def headline(shown: Collection[RunRow], all_of_them: int, marked: int) -> str:
         f"{waiting} waiting" if waiting else "",
         f"{marked} marked" if marked else "",
     ]
-    return ", ".join(part for part in parts if part) + "; Enter opens, F1 lists what else can be done"
+    return ", ".join(part for part in parts if part) + "; F1 lists the keys"

@@ -15,8 +15,14 @@ TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 2
 class NumberAxis(NumericAxisFormatter):  # type: ignore[misc]
     """Round numbers, said in a way of their own."""
 
-    def __init__(self, say: Callable[[float], str]) -> None:
+    def __init__(self, say: Callable[[float], str] = "{:.4g}".format) -> None:
         self.say = say
+
+    def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
+        power = 10.0 ** math.floor(math.log10((max_ - min_) / max_ticks))
+        apart = next(power * factor for factor in (1, 2, 5, 10, 20) if (max_ - min_) / (power * factor) <= max_ticks - 1)
+        numbers = range(math.ceil(min_ / apart), math.floor(max_ / apart) + 1)
+        return [round(number * apart, 12) for number in numbers]
 
     def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
         return [self.say(tick) for tick in ticks]

@@ -17,11 +17,15 @@ from tui.widgets.foreign import plain
 from tui.widgets.sparkline import sparkline
 
 WARN, HOT = 0.80, 0.95
+WORDS = {"ok": "", "warn": " high", "hot": " FULL"}
 """From these shares of its limit on, a gauge is warned about."""
 SAMPLE_S, HISTORY = 1.0, 300
 """A strip shows the last five minutes, or what there was of them."""
+WIDE, ROOMY = 36, 50
+"""From so many columns on a gauge has its strip: the one of the load, or every one."""
 TALL = 34
-"""From so many lines of the terminal on, every gauge has its strip; else one of each device has."""
+"""From so many lines of the terminal on every gauge has its strip, too."""
+TEXT_WIDTH = 12
 
 
 @dataclass(frozen=True)
@@ -82,31 +86,32 @@ class Gauges(Widget):
 
     def _block(self, title: str, gauges: list[Gauge]) -> Content:
         lines = [Content.styled(title, self.get_visual_style("gauges--name"))]
-        tall = self.app.size.height >= TALL
+        room = self._room(gauges)
+        every = self.app.size.height >= TALL or self.size.width >= ROOMY
         for gauge in gauges:
-            lines.append(self._line(gauge) if gauge.bar else self._words(gauge))
-            if gauge.bar and gauge.share is not None and (tall or gauge.label in ("busy", "cpu")):
-                lines.append(self._strip(self.history.get((title, gauge.label)) or deque([gauge.share])))
+            lines.append(self._line(gauge, room) if gauge.bar else self._words(gauge))
+            strip = self.size.width >= WIDE and (every or gauge.label in ("busy", "cpu"))
+            if gauge.bar and gauge.share is not None and strip:
+                lines.append(self._strip(self.history.get((title, gauge.label)) or deque([gauge.share]), room))
         return Content("\n").join(lines)
 
-    def _strip(self, history: deque[float]) -> Content:
+    def _strip(self, history: deque[float], room: int) -> Content:
         """The last minutes of the gauge above, oldest first."""
-        strip = Content.styled(sparkline(history, self._room), self.get_visual_style("gauges--strip"))
+        strip = Content.styled(sparkline(history, room), self.get_visual_style("gauges--strip"))
         return Content.assemble(" " * 8, strip)
 
     def _words(self, gauge: Gauge) -> Content:
         style = self.get_visual_style(f"gauges--{gauge.level}")
         return Content.assemble(f"{gauge.label:7} ", Content.styled(gauge.text, style))
 
-    @property
-    def _room(self) -> int:
-        """Columns of a bar."""
-        return max(4, self.size.width - 8 - 18)
+    def _room(self, gauges: list[Gauge]) -> int:
+        """Columns of the bars of a device: what its longest figure leaves."""
+        figures = max((len(gauge.text + WORDS[gauge.level]) for gauge in gauges if gauge.bar), default=0)
+        return max(4, self.size.width - 8 - 1 - max(TEXT_WIDTH, figures))
 
-    def _line(self, gauge: Gauge) -> Content:
-        room = self._room
+    def _line(self, gauge: Gauge, room: int) -> Content:
         filled = round((gauge.share or 0) * room)
-        word = {"ok": "", "warn": " high", "hot": " FULL"}[gauge.level]
+        word = WORDS[gauge.level]
         return Content.assemble(
             f"{gauge.label:7} ",
             Content.styled("━" * filled, self.get_visual_style(f"gauges--{gauge.level}")),

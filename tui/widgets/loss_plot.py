@@ -142,4 +142,4 @@ def _x_axis(scale: Scale) -> AxisFormatter:
 
 def _say(quantity: Quantity) -> Callable[[float], str]:
     own: dict[Quantity, Callable[[float], str]] = {"memory": words.size, "tokens_per_s": words.count}
-    return own.get(quantity, "{:.3g}".format)
+    return own.get(quantity, "{:.4g}".format)

@@ -6,15 +6,20 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from textual import on
-from textual_plot import AxisFormatter, HiResMode, NumericAxisFormatter, PlotWidget
+from textual_plot import AxisFormatter, HiResMode, PlotWidget
 
+from tui.widgets.axes import NumberAxis
 from tui.widgets.curve_data import Floats, thin, visible
 
 MAX_POINTS = 600
 """More points of one curve cost time and show nothing more."""
 POINTS_A_COLUMN = 4
+MOST_TICKS, TICK_COLUMNS, TICK_ROWS = 8, 10, 2
+"""So many marks on an axis at most, and so much room for each."""
 LIMIT = 1e-9
-FAINT = "curve-raw"
+FAINT = "panel-lighten-2"
+FLAT = 0.4
+"""A curve whose least value is more than this part of its greatest would lie flat on an axis from 0."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,10 @@ class Picture:
     uprights: Floats = field(default_factory=lambda: np.empty(0))
     """Where faint lines stand from top to bottom."""
     cursor: float | None = None
-    x_axis: AxisFormatter = field(default_factory=NumericAxisFormatter)
-    y_axis: AxisFormatter = field(default_factory=NumericAxisFormatter)
+    x_axis: AxisFormatter = field(default_factory=NumberAxis)
+    y_axis: AxisFormatter = field(default_factory=NumberAxis)
     from_zero: bool = True
-    """Whether the y axis starts at 0 when nothing lies below."""
+    """Whether the y axis starts at 0 when nothing lies below, and the curve does not lie flat then."""
 
 
 class SeriesPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call-arg]
@@ -129,8 +134,12 @@ class SeriesPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call
         low, high = self._heights(shown)
         self.set_x_formatter(self.picture.x_axis)
         self.set_y_formatter(self.picture.y_axis)
-        self.set_xlimits(*(self.limits or self.extent))
+        first, last = self.limits or self.extent
+        self.set_xlimits(first, last)
         self.set_ylimits(low, high)
+        # the library would write labels over each other where there is little room
+        self.set_xticks(self.picture.x_axis.get_ticks(first, last, max(2, min(MOST_TICKS, self.size.width // TICK_COLUMNS))))
+        self.set_yticks(self.picture.y_axis.get_ticks(low, high, max(2, min(MOST_TICKS, self.size.height // TICK_ROWS))))
         for x in self.picture.uprights[visible(self.picture.uprights, self.limits)]:
             self.plot([x, x], [low, high], line_style=self.colour(FAINT), hires_mode=HiResMode.BRAILLE)
         for line in shown:
@@ -160,10 +169,11 @@ class SeriesPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call
     def _heights(self, lines: list[Line]) -> tuple[float, float]:
         """The least and the greatest of what is shown, with some air above."""
         low, high = min(float(line.y.min()) for line in lines), max(float(line.y.max()) for line in lines)
-        if self.picture.from_zero:
+        from_zero = self.picture.from_zero and low <= FLAT * high
+        if from_zero:
             low = min(low, 0.0)
         room = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
-        return (low if self.picture.from_zero else low - room), high + room
+        return (low if from_zero else low - room), high + room
 
     def _mark(self, mark: Mark, low: float, high: float) -> None:
         seen = visible(mark.x, self.limits)

@@ -1,0 +1,195 @@
+"""The figures of a run in words: the few that matter most, or all of them in groups."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from tui import words
+from tui.run import figures
+from tui.run.state import RunState
+from tui.session.schema import Session
+from tui.widgets.foreign import foreign
+
+NAME_WIDTH = 14
+SHORT_NAME_WIDTH = 10
+COLUMN_WIDTH = 40
+"""Two groups stand beside each other where there are twice so many columns."""
+FIRST_UPDATES = 5
+"""The loss at first is the mean of so many updates; so is the one it is compared with."""
+SHOWN_WARNINGS = 2
+TITLES = ("Progress", "Learning", "Speed", "Memory and energy")
+
+Rows = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Figures that belong together."""
+
+    title: str
+    rows: Rows
+
+    def lines(self) -> list[str]:
+        """The title, and a line each."""
+        return [self.title, *(f"  {name:{NAME_WIDTH}}{text}" for name, text in self.rows)]
+
+
+def essential_lines(state: RunState, session: Session | None, now: float, found: int) -> list[str]:
+    """Whether it learns, when it ends, what it costs, whether anything is wrong: a line each, in thirty columns."""
+    rows: Rows = []
+    last, left = state.last_step, figures.seconds_left(state, now)
+    if state.plan:
+        rows.append(("update", f"{last.step if last else 0} of {figures.total_steps(state)}"))
+    if left is not None:
+        rows += [("left", words.seconds(left)), ("ends", ends_at(left, now))]
+    elif state.started and (state.ended or not last):
+        rows.append(("took" if state.ended else "so far", words.seconds(_length(state, now))))
+    rows += [("", ""), *_learning_in_short(state), ("", "")] if last else []
+    if last:
+        rows.append(("speed", f"{state.tokens_per_s or 0:,.0f} tokens/s"))
+    rows += [(name, text) for name, text in _memory(state) if name == "memory peak"] + _cost(state, session)
+    short = {"memory peak": "memory"}
+    lines = [f"{short.get(name, name):{SHORT_NAME_WIDTH}}{text}".rstrip() for name, text in rows]
+    return [*lines, "", *trouble_lines(state, found)]
+
+
+def trouble_lines(state: RunState, found: int) -> list[str]:
+    """What has gone wrong so far, the last first; `found` findings are in the advice."""
+    told = [f"! {warning.text}" for warning in reversed(state.warnings[-SHOWN_WARNINGS:])]
+    if not told and state.last_step and not state.failure:
+        told = ["✓ nothing unusual"]
+    more = found - len(state.warnings[-SHOWN_WARNINGS:])
+    return [*told, f"a: advice ({found})"] if found and (more or state.warnings) else told
+
+
+def headed(text: str) -> Content:
+    """The text with the titles of its groups in bold."""
+    lines = foreign(text).split("\n", allow_blank=True)
+    return Content("\n").join(line.stylize("bold") if line.plain.split("  ")[0] in TITLES else line for line in lines)
+
+
+def groups(state: RunState, session: Session | None, now: float) -> list[Group]:
+    """All figures that are known: progress, learning, speed, memory and energy."""
+    found = [
+        Group(title, rows)
+        for title, rows in zip(
+            TITLES,
+            (_progress(state, now), _learning(state), _speed(state, session), [*_memory(state), *_cost(state, session)]),
+            strict=True,
+        )
+    ]
+    return [group for group in found if group.rows]
+
+
+def grouped_lines(told: Sequence[Group], width: int) -> list[str]:
+    """Groups below each other, or two beside each other where they fit."""
+    blocks = [group.lines() for group in told]
+    if width >= 2 * COLUMN_WIDTH - 4:
+        blocks = [beside(*blocks[at : at + 2]) for at in range(0, len(blocks), 2)]
+    lines: list[str] = []
+    for block in blocks:
+        lines += ["", *block] if lines else block
+    return lines
+
+
+def beside(left: list[str], right: Sequence[str] = ()) -> list[str]:
+    """Two blocks of lines beside each other."""
+    rows = max(len(left), len(right))
+    pairs = zip([*left, *[""] * (rows - len(left))], [*right, *[""] * (rows - len(right))], strict=True)
+    return [f"{one:{COLUMN_WIDTH - 2}}{other}".rstrip() for one, other in pairs]
+
+
+def ends_at(left_s: float, now: float) -> str:
+    """``17:30``, with the day where it is another."""
+    end, today = time.localtime(now + left_s), time.localtime(now)
+    return time.strftime("%H:%M" if end[:3] == today[:3] else "%a %d %b, %H:%M", end)
+
+
+def _length(state: RunState, now: float) -> float:
+    return (state.ended_at or max(state.last_event, now if state.engine_alive else 0.0)) - state.started
+
+
+def _learning_in_short(state: RunState) -> Rows:
+    losses = [step.loss for step in (*state.steps[:FIRST_UPDATES], *state.steps[-FIRST_UPDATES:])]
+    half = len(losses) // 2
+    late = sum(losses[half:]) / max(1, len(losses) - half)
+    rows = [("loss", f"{late:.4g}")]
+    if len(state.steps) >= 2 * FIRST_UPDATES:
+        rows = [("loss", f"{sum(losses[:half]) / half:.4g} → {late:.4g}")]
+    if state.evaluations:
+        last = state.evaluations[-1]
+        best = min(state.evaluations, key=lambda it: it.loss)
+        rows.append(
+            ("held out", f"{last.loss:.4g}" + (f", best {best.loss:.4g}" if best.loss < last.loss else ", the best"))
+        )
+    return rows
+
+
+def _progress(state: RunState, now: float) -> Rows:
+    rows: Rows = []
+    plan, last = state.plan, state.last_step
+    if state.started:
+        rows.append(("took" if state.ended else "so far", words.seconds(_length(state, now))))
+    if (left := figures.seconds_left(state, now)) is not None:
+        rows += [("left", f"about {words.seconds(left)}"), ("ends", ends_at(left, now))]
+    if plan:
+        rows.append(("update", f"{last.step if last else 0} of {figures.total_steps(state)}"))
+    if last and plan:
+        rows.append(("epoch", f"{last.epoch:.2f} of {plan.epochs:.2f}"))
+        rows.append(("samples", f"{figures.samples_seen(state):,} of {round(plan.epochs * plan.examples):,}"))
+    if state.checkpoints:
+        rows.append(("checkpoints", f"{len(state.checkpoints)}, last at {state.checkpoints[-1].step}"))
+    return rows
+
+
+def _learning(state: RunState) -> Rows:
+    plan, last = state.plan, state.last_step
+    rows: Rows = []
+    if last:
+        norm = "–" if last.grad_norm is None else f"{last.grad_norm:.3f}"
+        rows += [("loss", f"{last.loss:.4f}"), ("learning rate", f"{last.learning_rate:.2e}"), ("grad norm", norm)]
+    if state.evaluations:
+        best = next((it for it in reversed(state.evaluations) if it.best), state.evaluations[-1])
+        rows.append(("held out", f"{state.evaluations[-1].loss:.4f}"))
+        if best.loss < state.evaluations[-1].loss:
+            rows.append(("best", f"{best.loss:.4f} at {best.step}"))
+    if plan:
+        share = plan.trained_parameters / max(1, plan.all_parameters)
+        rows.append(("trained", f"{words.count(plan.trained_parameters)}, {share:.2%}"))
+    return rows
+
+
+def _speed(state: RunState, session: Session | None) -> Rows:
+    last = state.last_step
+    if last is None:
+        return []
+    rows = [
+        ("tokens", f"{words.count(last.tokens)}, {state.tokens_per_s or 0:,.0f}/s"),
+        ("update takes", f"{state.seconds_a_step or 0:.3g} s"),
+    ]
+    share = figures.utilisation(state, max(1, len(figures.device_indices(session))))
+    if share is not None:
+        rows.append(("of peak", f"{share:.1%} of its arithmetic"))
+    if busy := figures.busy_share(state, session):
+        rows.append(("GPU busy", words.share(busy[0])))
+    return rows
+
+
+def _memory(state: RunState) -> Rows:
+    """As the notebook tells it: before, the peak, what training took of it, each as a part of the card."""
+    use = figures.memory_use(state)
+    if use is None:
+        return []
+    parts = (("model loaded", use.before_bytes), ("memory peak", use.peak_bytes), ("for training", use.training_bytes))
+    return [(name, f"{words.size(part)}, {use.share(part):.1%}") for name, part in parts]
+
+
+def _cost(state: RunState, session: Session | None) -> Rows:
+    energy, watts = figures.energy_wh(state, session), figures.mean_watts(state, session)
+    if energy is None or watts is None:
+        return []
+    return [("energy", f"{energy:.3g} Wh, {watts:.0f} W")]
