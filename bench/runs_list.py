@@ -3,7 +3,7 @@
     uv run python bench/runs_list.py [--runs 1000] [--steps 200]
 
 The runs are made in a scratch home, each with a session and as many updates. Prints one JSON object (the bar: 0.5 s for
-every look but the first, which reads what nobody has read before).
+every look, also the first, which reads what nobody has read before).
 """
 
 from __future__ import annotations
@@ -34,11 +34,17 @@ def make_runs(home: Path, runs: int, steps: int) -> None:
     """Ended runs, each with this many updates, and as the newest one that still goes on."""
     from tui.run import events
 
-    told = [events.Planned(steps=steps, epochs=1, examples=steps, trained_parameters=1, all_parameters=2, device="cpu")]
-    told += [
-        events.StepDone(step=step, epoch=step / steps, loss=3 / step + 0.5, learning_rate=1e-4, seconds=0.5, time=1e9 + step)
-        for step in range(1, steps + 1)
+    begun = time.time() - steps
+    told: list[events.Event] = [
+        events.Planned(
+            steps=steps, epochs=1, examples=steps, trained_parameters=1, all_parameters=2, device="cpu", time=begun
+        )
     ]
+    for step in range(1, steps + 1):
+        loss, now = 3 / step + 0.5, begun + step
+        told.append(events.StepDone(step=step, epoch=step / steps, loss=loss, learning_rate=1e-4, seconds=0.5, time=now))
+        if step % 10 == 0:
+            told.append(events.MachineSampled(time=now))
     lines = "".join(map(events.to_line, told))
     end = events.to_line(events.Finished(outcome="completed", result="adapter"))
     for number in range(runs):
@@ -84,6 +90,7 @@ def main() -> None:
         "same process, s": again,
         "imports, s": imported,
         "unsloth-tui runs, whole command, s": command,
+        "never read before / bar of 0.5 s": unread / 0.5,
         "new process / bar of 0.5 s": new_process / 0.5,
     }
     print(json.dumps({name: round(value, 3) for name, value in figures.items()}))

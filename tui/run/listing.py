@@ -7,25 +7,23 @@ import math
 import os
 import threading
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tui.resources import home
 from tui.run import queue
-from tui.run.events import Event
 from tui.run.folder import RunFolder, list_runs
+from tui.run.gist import Gist
 from tui.run.labels import Labels, read_labels
 from tui.run.lines import Tail
-from tui.run.state import RunState, Series, Status, fold
-from tui.run.watcher import engine_alive, new_events, seen
+from tui.run.state import RunState, Status, fold
+from tui.run.watcher import seen
 from tui.session import file
 from tui.session.schema import Session
 
 VERSION = 1
 """Of what is kept between two looks; another version is read anew."""
-GIST_EVENTS = 10_000
-"""So many events are taken in before the updates among them are shortened to what a row tells."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class Listing:
 
     def __init__(self) -> None:
         self._kept = _read_kept()
-        self._followed: dict[str, tuple[Tail, RunState]] = {}
+        self._followed: dict[str, tuple[Tail, Gist]] = {}
         """How far the runs that go on were read."""
         self._lock = threading.Lock()
 
@@ -114,38 +112,26 @@ class Listing:
         stamp = _stamp(folder)
         kept = self._kept.get(folder.name)
         same = kept is not None and kept.stamp == stamp and kept.row.path == str(folder.path)
-        if kept and same and (kept.settled or kept.row.alive == engine_alive(folder)):
+        if kept and same and kept.settled:
             return kept
         liveness = seen(folder)  # before the events: an engine may write its last one and end in between
+        if kept and same and kept.row.alive == liveness.alive and (not liveness.alive or kept.row.reason == liveness.reason):
+            return kept
         followed = self._followed.pop(folder.name, None)
-        tail, told = followed or (Tail(folder.events), RunState())
-        told = _gist_of(new_events(tail), told)
-        state = fold(told, liveness)
+        tail, gist = followed or (Tail(folder.events), Gist())
+        gist.take(tail.read())
+        state = fold(gist.state, liveness)
         if state.engine_alive:
-            self._followed[folder.name] = (tail, told)
-        return Kept(_row(folder, state), stamp, told.ended and not state.engine_alive)
+            self._followed[folder.name] = (tail, gist)
+        return Kept(_row(folder, gist, state), stamp, gist.state.ended and not state.engine_alive)
 
 
 def read_row(folder: RunFolder) -> RunRow:
     """The line of one run, read whole."""
     liveness = seen(folder)
-    return _row(folder, fold(_gist_of(new_events(Tail(folder.events)), RunState()), liveness))
-
-
-def _gist_of(told: Iterable[Event], state: RunState) -> RunState:
-    """The state after these events, without the updates that no row tells of: a long run has a million."""
-    for number, event in enumerate(told, 1):
-        state = fold(state, event)
-        if number % GIST_EVENTS == 0:
-            state = _shortened(state)
-    return _shortened(state)
-
-
-def _shortened(state: RunState) -> RunState:
-    if len(state.steps) <= 2:
-        return state
-    lowest, last = min(state.steps, key=lambda step: (not math.isfinite(step.loss), step.loss)), state.steps[-1]
-    return replace(state, steps=Series([last] if lowest is last else [lowest, last]))
+    gist = Gist()
+    gist.take(Tail(folder.events).read())
+    return _row(folder, gist, fold(gist.state, liveness))
 
 
 def matching(rows: Iterable[RunRow], text: str) -> list[RunRow]:
@@ -173,25 +159,24 @@ def folder_bytes(path: Path) -> int:
     return total
 
 
-def _row(folder: RunFolder, state: RunState) -> RunRow:
+def _row(folder: RunFolder, gist: Gist, state: RunState) -> RunRow:
     try:
-        session: Session | None = file.load(folder.session)
+        session: Session | None = file.load_as_written(folder.session)
     except file.SessionError:
         session = None
-    labels, last = read_labels(folder, session), state.last_step
+    labels = read_labels(folder, session)
     held_out = [it.loss for it in state.evaluations]
-    finite = [loss for loss in held_out or [it.loss for it in state.steps] if math.isfinite(loss)]
     return RunRow(
         path=str(folder.path),
         status=state.status,
-        reason=state.failure.text if state.failure else "",
+        reason=state.failure.text if state.failure else state.hindrance,
         model=Path(session.model.name).name if session else "?",
         data=Path(session.data.source).name if session else "?",
         device=session.model.device if session else "auto",
-        step=last.step if last else 0,
+        step=gist.step,
         steps=state.plan.steps if state.plan else None,
-        loss=last.loss if last else None,
-        best_loss=min(finite, default=None),
+        loss=gist.loss,
+        best_loss=min(filter(math.isfinite, held_out), default=None) if held_out else gist.lowest_loss,
         eval_loss=held_out[-1] if held_out else None,
         seconds=(state.ended_at or state.last_event) - state.started,
         size_bytes=folder_bytes(folder.path),
@@ -248,7 +233,7 @@ def _read_kept() -> dict[str, Kept]:
 
 
 def _write_kept(kept: dict[str, Kept]) -> None:
-    told = {name: (asdict(it.row), it.stamp, it.settled) for name, it in kept.items()}
+    told = {name: (vars(it.row), it.stamp, it.settled) for name, it in kept.items()}
     try:
         _kept_file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.write_atomic(_kept_file(), json.dumps({"version": VERSION, "runs": told}))

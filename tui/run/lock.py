@@ -7,7 +7,8 @@ import json
 import os
 import socket
 import time
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import psutil
@@ -29,6 +30,8 @@ class Holder:
     started: float
     """Seconds since 1970, as the kernel tells it."""
     host: str
+    birth: str = field(default="", compare=False)
+    """The boot of the kernel and the tick of it at which the process began, which no clock moves; empty where not known."""
 
 
 def acquire(path: Path) -> int:
@@ -40,21 +43,23 @@ def acquire(path: Path) -> int:
         os.close(handle)
         raise LockHeld(f"another engine works in {path.parent}") from None
     me = psutil.Process()
+    holder = Holder(me.pid, me.create_time(), socket.gethostname(), _birth(me.pid))
     os.ftruncate(handle, 0)
-    os.write(handle, json.dumps(asdict(Holder(me.pid, me.create_time(), socket.gethostname()))).encode())
+    os.write(handle, json.dumps(asdict(holder)).encode())
     return handle
 
 
 def beat(path: Path) -> None:
-    """Say that the holder lives, for readers on other hosts."""
-    os.utime(path)
+    """Say that the holder lives, for readers on other hosts; to a drive that is away or read-only it cannot be said."""
+    with suppress(OSError):
+        os.utime(path)
 
 
 def holder_of(path: Path) -> Holder | None:
     """Who took the lock last, or None when nobody has or the file is damaged."""
     try:
         told = json.loads(path.read_text())
-        return Holder(int(told["pid"]), float(told["started"]), str(told["host"]))
+        return Holder(int(told["pid"]), float(told["started"]), str(told["host"]), str(told.get("birth", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -66,8 +71,11 @@ def is_held(path: Path) -> bool:
     a forked child of a dead engine goes on holding it. On another host the heartbeat must be fresh.
     """
     holder = holder_of(path)
-    if holder is None:
-        return False
+    return holder is not None and still_holds(holder, path)
+
+
+def still_holds(holder: Holder, path: Path) -> bool:
+    """Whether the engine that took the lock is alive; see `is_held`."""
     if holder.host != socket.gethostname():
         return time.time() - path.stat().st_mtime < STALE_S
     return is_running(holder)
@@ -77,6 +85,20 @@ def is_running(holder: Holder) -> bool:
     """Whether that very process, not another with its number, runs on this host."""
     try:
         process = psutil.Process(holder.pid)
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - holder.started) < 2
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        birth = _birth(holder.pid) if holder.birth else ""
+        # the time of day at which a process began moves with the clock of the box
+        return birth == holder.birth if birth else abs(process.create_time() - holder.started) < 2
     except psutil.Error:
         return False
+
+
+def _birth(pid: int) -> str:
+    """See `Holder.birth`."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        ticks = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19]
+        return f"{boot} {int(ticks)}"
+    except (OSError, ValueError, IndexError):
+        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -12,7 +13,7 @@ from tui.run import events
 from tui.run.folder import RunFolder
 from tui.run.history import thinned
 from tui.run.lines import Tail
-from tui.run.lock import STALE_S, holder_of, is_held
+from tui.run.lock import STALE_S, holder_of, still_holds
 from tui.run.process import last_words
 from tui.run.state import RunState, fold, fold_all
 
@@ -26,10 +27,8 @@ STARTING_S = 30.0
 
 def engine_alive(folder: RunFolder) -> bool:
     """Whether an engine works in the folder, or is just starting, or will be started when its turn comes."""
-    if is_held(folder.lock):
-        return True
-    if holder_of(folder.lock) is not None:
-        return False
+    if (holder := holder_of(folder.lock)) is not None:
+        return still_holds(holder, folder.lock)
     if folder.ticket.exists():
         return True
     try:
@@ -49,11 +48,31 @@ def _beaten_lately(folder: RunFolder) -> bool:
 def seen(folder: RunFolder) -> events.EngineSeen:
     """Whether the engine lives, as an event for `fold`."""
     if engine_alive(folder):
-        return events.EngineSeen(alive=True)
+        return events.EngineSeen(alive=True, reason=_hindrance(folder))
     said = last_words(folder)
-    reason = "the engine is gone without a word" + (", and the disk is full" if _disk_is_full(folder) else "")
+    reason = "the engine is gone without a word"
+    if _disk_is_full(folder):
+        reason += ", and the disk is full"
+    elif _is_read_only(folder):
+        reason += ", and the run folder is read-only"
     reason += f"; it printed last: {said}" if said else ""
     return events.EngineSeen(alive=False, reason=reason)
+
+
+def _hindrance(folder: RunFolder) -> str:
+    """Why nothing may be heard of an engine that lives; empty when it can write."""
+    if _is_read_only(folder):
+        return "the run folder is read-only now: nothing new can be told of the run, nor asked of it, and nothing saved"
+    if _disk_is_full(folder):
+        return "the disk is full: what the run does is told, and its checkpoints are written, once there is room again"
+    return ""
+
+
+def _is_read_only(folder: RunFolder) -> bool:
+    try:
+        return bool(os.statvfs(folder.path).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def _disk_is_full(folder: RunFolder) -> bool:
@@ -88,6 +107,7 @@ def follow(folder: RunFolder, until: threading.Event, *, thin: bool = False) -> 
     """
     tail = Tail(folder.events)
     alive: bool | None = None
+    hindrance = ""
     whole = not thin
     doubted = False
     next_look = 0.0
@@ -107,8 +127,9 @@ def follow(folder: RunFolder, until: threading.Event, *, thin: bool = False) -> 
         if liveness is not None:
             # the process that watches over an engine needs a moment to write down why it died: look twice
             certain = liveness.alive or doubted or not _beaten_lately(folder)
-            if liveness.alive != alive and certain:
-                alive = liveness.alive
+            news = liveness.alive != alive or (liveness.alive and liveness.reason != hindrance)
+            if news and certain:
+                alive, hindrance = liveness.alive, liveness.reason if liveness.alive else ""
                 yield liveness
             doubted = not liveness.alive
         until.wait(POLL_S)

@@ -40,7 +40,12 @@ def load(path: Path) -> Session:
 
     Relative paths in it are taken from the folder of the file.
     """
-    return anchored(parse(_read(path), str(path)), path.parent)
+    return anchored(load_as_written(path), path.parent)
+
+
+def load_as_written(path: Path) -> Session:
+    """Read a session file, and leave relative paths in it as they are. Raises SessionError like `load`."""
+    return parse(_read(path), str(path))
 
 
 def parse(text: str, origin: str = "session") -> Session:
@@ -130,12 +135,12 @@ def has_comments(path: Path) -> bool:
         return False
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write a text file whole or not at all, readable by its owner alone. Raises OSError."""
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all, readable by its owner alone. Raises OSError."""
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
         Path(scratch).replace(path)

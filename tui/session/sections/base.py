@@ -22,10 +22,12 @@ class Section(BaseModel):
     @classmethod
     def _no_number_is_true(cls, value: Any, info: ValidationInfo) -> Any:
         """``true`` is no number, although Python takes it for 1; a choice that has the word takes it as one."""
+        if not isinstance(value, bool):
+            return value
         wanted = cls.model_fields[info.field_name or ""].annotation
         kinds = () if get_origin(wanted) in (tuple, dict) else (wanted, *get_args(wanted))
         plain = {int, float, str} & set(kinds) or get_origin(wanted) is Literal
-        if not isinstance(value, bool) or wanted is bool or bool in get_args(wanted) or not plain:
+        if wanted is bool or bool in get_args(wanted) or not plain:
             return value
         if "true" in get_args(wanted):
             return str(value).lower()
