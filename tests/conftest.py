@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import struct
@@ -18,6 +19,8 @@ os.environ |= {"HF_HOME": _HUB.name, "HF_HUB_OFFLINE": "1"}  # read when hugging
 
 SAMPLES = Path(__file__).parent.parent / "sample_data"
 
+gc.set_threshold(50_000, 20, 50)  # with the usual one a quarter of the time of a window's tests is garbage collection
+
 settings.register_profile(
     "repeatable",
     deadline=None,
@@ -31,6 +34,11 @@ settings.load_profile("repeatable")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--campaign", action="store_true", help="run the tests that repeat themselves for minutes too")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes for everything; none for named tests, nor for what is long and looks at the clock."""
+    return 0 if config.option.file_or_dir or config.getoption("--campaign") else 2
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -49,10 +57,16 @@ def hypothesis_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     configuration.set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the homes of the tests lie; `mktemp` looks through all of them to number the next one, `mkdtemp` does not."""
+    return tmp_path_factory.mktemp("homes")
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the product keeps its files in this test, instead of the developer's home."""
-    place = tmp_path_factory.mktemp("home")
+    place = Path(tempfile.mkdtemp(dir=homes))
     monkeypatch.setenv("HOME", str(place))
     monkeypatch.setenv("UNSLOTH_TUI_HOME", str(place / "unsloth-tui"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
