@@ -119,7 +119,8 @@ class UnslothTui(DeskApp):
         self, session: Session | None = None, session_path: Path | None = None, run: RunFolder | None = None
     ) -> None:
         super().__init__(session, session_path)
-        self.refused: dict[str, str] = {}
+        self.refused: dict[str, dict[str, str]] = {}
+        """What is typed and not allowed, by place and key."""
         self.first_run = run
         self.client = Client()
         self.sampler = Sampler()
@@ -229,7 +230,7 @@ class UnslothTui(DeskApp):
         """Whether nothing stands in the way of training a session; says what does, and asks about code it brings."""
         self.notify("checking the session …", timeout=2)
         problems = await asyncio.to_thread(preflight, session)
-        blocking = [f"{key}: {text}" for key, text in self.refused.items()]
+        blocking = [f"{key}: {text}" for typed in self.refused.values() for key, text in typed.items()]
         blocking += [str(problem) for problem in problems if problem.blocking]
         if not blocking:
             obstacles = self.client.view.obstacles(session)
@@ -263,7 +264,7 @@ class UnslothTui(DeskApp):
             self.notify("the memory is freed; talking to the result loads it again")
 
     def on_fields_refused(self, event: messages.FieldsRefused) -> None:
-        self.refused = event.refused
+        self.refused[event.place] = event.refused
 
     def on_run_picked(self, event: messages.RunPicked) -> None:
         self.ask(lambda: self.client.watch(event.folder))

@@ -66,6 +66,33 @@ async def test_columns_that_nothing_tells_about_are_mapped_by_hand(desk: Session
         assert app.screen.focused is app.screen.query_one("#rows")
 
 
+async def test_what_is_typed_wrong_in_any_place_keeps_a_run_from_starting(desk: Session) -> None:
+    app = UnslothTui(desk)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("f3")
+        await settled(pilot)
+        await pilot.press("m")
+        await until(pilot, lambda: app.screen.query(FieldRow))
+        weights = next(row for row in app.screen.query(FieldRow) if row.spec.key == "data.mix_weights")
+        weights.query_one(Input).value = "many"
+        await calm(pilot)
+        await pilot.press("f4")
+        await until(pilot, lambda: app.screen.query("#search"))
+        await until(pilot, lambda: any(row.spec.key == "lora.r" for row in app.screen.query(FieldRow)))
+        rank = next(row for row in app.screen.query(FieldRow) if row.spec.key == "lora.r")
+        for typed, wrong in (("none", {"data.mix_weights", "lora.r"}), ("16", {"data.mix_weights"})):
+            rank.query_one(Input).value = typed
+            await calm(pilot)
+            await pilot.press("ctrl+t")
+            await until(pilot, lambda: isinstance(app.screen, TextDialog))
+            assert isinstance(app.screen, TextDialog)
+            assert {key for key in ("data.mix_weights", "lora.r") if f"{key}: " in app.screen.text} == wrong
+            await pilot.press("escape")
+            await until(pilot, lambda: not isinstance(app.screen, TextDialog))
+        weights.query_one(Input).value = ""
+        await until(pilot, lambda: not any(app.refused.values()))
+
+
 async def test_preferences_are_refused_and_one_key_learns_the_better_answers(desk: Session, tmp_path: Path) -> None:
     rows: list[object] = [
         {"prompt": f"q{at}", "chosen": talk("q", "good")["messages"], "rejected": talk("q", "bad")["messages"]}

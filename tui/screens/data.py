@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,33 +10,30 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.getters import query_one
 from textual.reactive import var
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, DataTable, Input, Label
 
 from tui.data.examples import Example
 from tui.data.readers.places import is_hub_name
 from tui.resources import resource
-from tui.run.events import Inspected, PhaseChanged, Previewed
+from tui.run.events import Inspected
 from tui.run.pace import seconds_per_example
-from tui.screens.base import PlaceScreen
 from tui.screens.data_findings import Findings
 from tui.screens.data_looks import Look, count, example_of, look_into
 from tui.screens.data_mapping import MappingFields
-from tui.screens.data_row import FACES, RowPane, Shown
-from tui.screens.data_text import amount, columns_text, row_json, table_of, template_words
-from tui.screens.messages import InspectionCancelled, InspectionWanted, PreviewWanted, SessionEdited
+from tui.screens.data_row import RowPane
+from tui.screens.data_rows import RowsScreen
+from tui.screens.data_text import amount, columns_text, template_words
+from tui.screens.messages import InspectionCancelled, InspectionWanted, SessionEdited
 from tui.session.schema import Session
 from tui.widgets.field_row import FieldRow
-from tui.widgets.foreign import cell, foreign
+from tui.widgets.foreign import foreign
 from tui.widgets.paths import PathSuggester
 
-PAUSE_S = 0.2
-"""So long the cursor rests on a row before its tokens are asked for."""
 NOTHING_YET = "No dataset is chosen yet; type a path, or ctrl+g takes the sample data"
 
 
-class DataScreen(PlaceScreen):
+class DataScreen(RowsScreen):
     """The source, how it is read, its rows, and one of them in full."""
 
     PLACE = "data"
@@ -61,24 +57,13 @@ class DataScreen(PlaceScreen):
         Binding("escape", "face('rows')", "Rows", show=False, id="data.rows", tooltip="Back to the rows"),
     ]
 
-    session: var[Session] = var(Session)
-    preview: var[Previewed | None] = var(None)
     inspected: var[Inspected | None] = var(None)
-    workbench_phase: var[PhaseChanged | None] = var(None)
 
     source = query_one("#source", Input)
     summary = query_one("#summary", Label)
     faces = query_one(ContentSwitcher)
-    table = query_one("#rows", DataTable)
     mapping = query_one(MappingFields)
     findings = query_one(Findings)
-    row = query_one(RowPane)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen = Look()
-        self.total: int | None = None
-        self.soon: Timer | None = None
 
     def compose_body(self) -> Iterable[Widget]:
         yield Label("A file, a folder or owner/name on the hub; right completes, Enter takes", classes="hint")
@@ -143,6 +128,8 @@ class DataScreen(PlaceScreen):
             self.look("total", lambda _outdated: count(look.data), self.show_total)
         self.mapping.tell(columns_text(look))
         self.show_table(look)
+        if self.focused is None:
+            (self.table if look.records else self.source).focus()
         self.show_row(min(self.row.at, max(0, len(look.records) - 1)))
 
     def show_total(self, total: int | None) -> None:
@@ -159,106 +146,16 @@ class DataScreen(PlaceScreen):
             told = f"{look.reading.told}{rows}"
         self.summary.update(foreign(told))
 
-    def show_table(self, look: Look) -> None:
-        """List the first rows."""
-        self.table.clear(columns=True)
-        self.table.display = bool(look.records)
-        if self.focused is None:
-            (self.table if look.records else self.source).focus()
-        columns, rows = table_of(look)
-        room = self.size.width // (1 if self.has_class("-narrow") else 2) - 12
-        width = max(16, room // max(1, min(2, len(columns))) - 2)
-        self.table.add_column("#")
-        for column in columns:
-            self.table.add_column(cell(column, 30))
-        for record, values in rows:
-            self.table.add_row(str(record.number), *(cell(value, width) for value in values))
+    # ---- all rows
 
-    # ---- one row
-
-    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        if event.cursor_row != self.row.at and self.seen.records:
-            self.show_row(event.cursor_row)
-
-    def on_row_pane_sought(self, event: RowPane.Sought) -> None:
-        self.go(event.row)
+    def focus_list(self) -> None:
         self.query_one(f"#{self.faces.current}").focus()
 
-    def go(self, at: int) -> None:
-        """Show a row of the whole dataset, counted from 0; the table follows as far as it goes."""
-        last = None if self.total is None else self.total - 1
-        at = max(0, at if last is None else min(at, last))
-        if self.seen.reading is None and at >= len(self.seen.records):
-            return
-        self.show_row(at)
-        if at < self.table.row_count:
-            self.table.move_cursor(row=at)
-
-    def show_row(self, at: int) -> None:
-        """Show what is known of a row, and ask the engine for what is not."""
-        if not self.seen.records:
-            self.row.display = False
-            return
-        if at < len(self.seen.records):
-            record = self.seen.records[at]
-            found = example_of(record, self.seen)
-            told = {"turns": found.told} if isinstance(found, Example) else {"problem": str(found)}
-            self.row.show(at, Shown(record.place, row_json(record), **told))
-        else:
-            self.row.show(at, Shown())
-        self.ask_for_row()
-
-    def ask_for_row(self) -> None:
-        """Ask for a row that is not in the table, or for its tokens when they are looked at, once the cursor rests."""
-        if self.soon:
-            self.soon.stop()
-        wants_tokens = self.row.face == "tokens"
-        if self.seen.reading is None or not (wants_tokens or self.row.at >= len(self.seen.records)):
-            return
-        wanted = PreviewWanted(self.row.at, wants_tokens and bool(self.session.model.name))
-        self.soon = self.set_timer(PAUSE_S, lambda: self.post_message(wanted))
-
-    def watch_preview(self, preview: Previewed | None) -> None:
-        if self.is_mounted and (preview is None or preview.row == self.row.at):
-            self.row.preview = preview
-
-    def watch_workbench_phase(self, phase: PhaseChanged | None) -> None:
-        if self.is_mounted:
-            self.row.waiting = phase.text if phase and phase.phase != "ready" else ""
-
-    def action_view(self) -> None:
-        """The next way of seeing the row."""
-        face = FACES[(FACES.index(self.row.face) + 1) % len(FACES)]
-        if face == "tokens" and not self.session.model.name:
-            self.notify("Tokens are those of a model: choose one first (F2)")
-            face = "data"
-        self.row.face = face
-        self.ask_for_row()
-
-    def action_move(self, by: int) -> None:
-        self.go(self.row.at + by)
-
-    def action_jump(self) -> None:
-        if self.row.display:
-            self.row.number.focus()
-
-    def action_random(self) -> None:
-        self.go(random.randrange(max(1, self.total or len(self.seen.records))))
-
-    def action_extreme(self, longest: bool) -> None:
-        """The longest or the shortest row: of everything once it was checked, until then of the first ones."""
+    def rows_by_length(self, longest: bool) -> Sequence[int]:
         tokens = self.findings.inspected.tokens if self.findings.inspected else None
-        if tokens and (rows := tokens.longest_rows if longest else tokens.shortest_rows):
-            self.go(rows[0] - 1)
-        elif self.seen.records:
-            rows_told = [len(row_json(record)) for record in self.seen.records]
-            self.go(rows_told.index((max if longest else min)(rows_told)))
-            self.notify("of the rows in the table; F9 looks through all of them")
-
-    def action_edges(self) -> None:
-        self.row.tokens.edges = not self.row.tokens.edges
-
-    # ---- all rows
+        if tokens is None:
+            return ()
+        return tokens.longest_rows if longest else tokens.shortest_rows
 
     def action_face(self, face: str) -> None:
         """Show the mapping or the findings in place of the rows, or the rows again."""

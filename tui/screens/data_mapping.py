@@ -8,6 +8,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.reactive import var
 from textual.widgets import Label
 
+from tui.screens.messages import FieldsRefused
 from tui.screens.tune_text import help_lines
 from tui.session.fields import form_fields
 from tui.session.schema import Session
@@ -35,6 +36,7 @@ class MappingFields(Vertical):
 
     def __init__(self, session: Session, *, id: str) -> None:
         super().__init__(id=id)
+        self.refused: dict[str, str] = {}
         self.set_reactive(MappingFields.session, session)
 
     def compose(self) -> ComposeResult:
@@ -54,6 +56,10 @@ class MappingFields(Vertical):
         self.show_help(event.row)
 
     def on_field_row_refused(self, event: FieldRow.Refused) -> None:
+        self.refused = {key: text for key, text in self.refused.items() if key != event.key}
+        if event.text:
+            self.refused[event.key] = event.text
+        self.post_message(FieldsRefused("data", self.refused))
         for row in self.query(FieldRow):
             if row.spec.key == event.key:
                 self.show_help(row)

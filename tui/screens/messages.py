@@ -22,8 +22,9 @@ class SessionEdited(Message):
 
 @dataclass
 class FieldsRefused(Message):
-    """What is typed in these fields is not allowed: key to reason. None when all of it is."""
+    """What is typed in these fields of a place is not allowed: key to reason. Empty when all of it is."""
 
+    place: str
     refused: dict[str, str]
 
 

@@ -139,7 +139,7 @@ class TuneScreen(PlaceScreen):
         if event.text:
             self.refused[event.key] = event.text
         self.show_outcome()
-        self.post_message(FieldsRefused(self.refused))
+        self.post_message(FieldsRefused(self.PLACE, self.refused))
 
     def on_field_row_edited(self, event: FieldRow.Edited) -> None:
         self.post_message(SessionEdited(event.changes))

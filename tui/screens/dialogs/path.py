@@ -16,15 +16,31 @@ from tui.session import file
 from tui.widgets.foreign import foreign
 from tui.widgets.paths import PathSuggester
 
+KEYS = "Enter saves, right completes, Escape cancels"
+
+
+def not_toml(path: Path) -> str:
+    """Why a session cannot be written to a file of this name; empty where it can."""
+    return "" if path.suffix == ".toml" else "the name has to end in .toml"
+
 
 class SaveDialog(ModalScreen[Path | None]):
     """A path to type; Escape means none."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
 
-    def __init__(self, heading: str, suggestion: str, write: Callable[[Path], object]) -> None:
+    def __init__(
+        self,
+        heading: str,
+        suggestion: str,
+        write: Callable[[Path], object],
+        *,
+        hint: str = KEYS,
+        complaint: Callable[[Path], str] = not_toml,
+    ) -> None:
         super().__init__()
         self.heading, self.suggestion, self.write = heading, suggestion, write
+        self.hint, self.complaint = hint, complaint
         self.warned_of = ""
 
     def compose(self) -> ComposeResult:
@@ -32,7 +48,7 @@ class SaveDialog(ModalScreen[Path | None]):
             yield Label(self.heading, classes="section", markup=False)
             yield Input(self.suggestion, suggester=PathSuggester(), compact=True, select_on_focus=False)
             yield Static("", classes="complaint", markup=False)
-            yield Label("Enter saves, right completes, Escape cancels", classes="hint")
+            yield Label(self.hint, classes="hint", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         name = event.value.strip()
@@ -40,21 +56,21 @@ class SaveDialog(ModalScreen[Path | None]):
             return
         try:
             path = Path(name).expanduser().absolute()
-            if complaint := self._complaint(path):
-                self.query_one(".complaint", Static).update(foreign(complaint))
+            if complaint := self.complaint(path) or self._replaced(path):
+                self._complain(complaint)
                 return
             self.write(path)
             self.dismiss(path)
         except (OSError, RuntimeError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            self.query_one(".complaint", Static).update(foreign(f"{name}: {reason}"))
+            self._complain(f"{name}: {getattr(error, 'strerror', None) or error}")
 
-    def _complaint(self, path: Path) -> str:
-        """Why the file is not written yet: its name, or what is there already."""
-        if path.suffix != ".toml":
-            return "the name has to end in .toml"
+    def _replaced(self, path: Path) -> str:
+        """What is there already and would be lost; said once."""
         if str(path) == self.warned_of or not path.exists():
             return ""
         self.warned_of = str(path)
-        lost = " and its comments are lost" if file.has_comments(path) else ""
+        lost = " and its comments are lost" if path.suffix == ".toml" and file.has_comments(path) else ""
         return f"this file is there already; Enter once more replaces it{lost}"
+
+    def _complain(self, text: str) -> None:
+        self.query_one(".complaint", Static).update(foreign(text))
