@@ -30,11 +30,59 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 Changes = dict[str, Any]
+STARTS = ("gaussian", "pissa", "olora", "loftq", "false")
+ADAPTERS: dict[str, Changes] = {
+    "plain": {},
+    **{f"start {name}": {"lora.init_lora_weights": name} for name in STARTS},
+    "loftq settings": {"lora.init_lora_weights": "loftq", "lora.loftq_config": {"loftq_bits": 4, "loftq_iter": 2}},
+    "dora": {"lora.use_dora": True},
+    "rslora": {"lora.use_rslora": True},
+    "bias all": {"lora.bias": "all"},
+    "dropout": {"lora.lora_dropout": 0.1},
+    "all-linear": {"lora.target_modules": ("all-linear",)},
+    "two layers": {"lora.target_modules": ("q_proj", "v_proj")},
+    "embeddings as targets": {"lora.target_modules": ("q_proj", "v_proj", "embed_tokens", "lm_head")},
+    "embeddings saved": {"lora.modules_to_save": ("embed_tokens", "lm_head")},
+    "norms saved": {"lora.modules_to_save": ("input_layernorm",)},
+    "embedding rate": {"lora.modules_to_save": ("embed_tokens",), "training.embedding_learning_rate": 1e-5},
+    "checkpointing true": {"lora.use_gradient_checkpointing": "true"},
+    "checkpointing false": {"lora.use_gradient_checkpointing": "false"},
+}  # fmt: skip
+"""Where the adapter sits and how it starts."""
+TRAINING: dict[str, Changes] = {
+    "packing": {"training.packing": True},
+    "packing, everything learned": {"training.packing": True, "data.train_on_responses_only": False},
+    "padding-free on": {"training.padding_free": True},
+    "padding-free off": {"training.padding_free": False},
+    "by length": {"training.train_sampling_strategy": "group_by_length"},
+    "in order": {"training.train_sampling_strategy": "sequential"},
+    "neftune": {"training.neftune_noise_alpha": 5.0},
+    "compile": {"training.torch_compile": True},
+    "bf16": {"training.bf16": True},
+    "fp16": {"training.fp16": True},
+    "float16 model": {"model.dtype": "float16"},
+    "float32 model": {"model.dtype": "float32"},
+    "warm-up share": {"training.warmup_ratio": 0.5},
+    "loading processes": {"training.dataloader_num_workers": 2},
+    "rope linear": {"model.rope_scaling": {"rope_type": "linear", "factor": 2.0}},
+    "sdpa": {"model.attn_implementation": "sdpa"},
+    "eager": {"model.attn_implementation": "eager"},
+    "best kept": PLATEAU | {"evaluation.load_best_model_at_end": True, "training.save_strategy": "steps"}
+    | {"training.save_steps": 2},
+}  # fmt: skip
+"""How the rows are put together, in which numbers, by which attention."""
+FOUR_BIT: dict[str, Changes] = {
+    "4-bit": {"model.load_in_4bit": True, "model.load_in_16bit": False},
+    "4-bit dora": {"model.load_in_4bit": True, "model.load_in_16bit": False, "lora.use_dora": True},
+    "4-bit pissa": {"model.load_in_4bit": True, "model.load_in_16bit": False, "lora.init_lora_weights": "pissa"},
+    "4-bit loftq": {"model.load_in_4bit": True, "model.load_in_16bit": False, "lora.init_lora_weights": "loftq"},
+    "8-bit": {"model.load_in_8bit": True, "model.load_in_16bit": False},
+}  # fmt: skip
+"""With a model whose weights are made smaller."""
 
 
 def variations() -> dict[str, dict[str, Changes]]:
     """Groups of named changes of one session."""
-    starts = ("gaussian", "pissa", "olora", "loftq", "false")
     schedules = {
         f"schedule {name}": {"training.lr_scheduler_type": name, "training.lr_scheduler_kwargs": SETTINGS.get(name)}
         | (PLATEAU if name in ("reduce_lr_on_plateau", "greedy") else {})
@@ -42,51 +90,9 @@ def variations() -> dict[str, dict[str, Changes]]:
     }
     return {
         "optimisers": {f"optim {name}": {"training.optim": name} for name in get_args(Optimiser)} | schedules,
-        "adapters": {
-            "plain": {},
-            **{f"start {name}": {"lora.init_lora_weights": name} for name in starts},
-            "loftq settings": {"lora.init_lora_weights": "loftq", "lora.loftq_config": {"loftq_bits": 4, "loftq_iter": 2}},
-            "dora": {"lora.use_dora": True},
-            "rslora": {"lora.use_rslora": True},
-            "bias all": {"lora.bias": "all"},
-            "dropout": {"lora.lora_dropout": 0.1},
-            "all-linear": {"lora.target_modules": ("all-linear",)},
-            "two layers": {"lora.target_modules": ("q_proj", "v_proj")},
-            "embeddings as targets": {"lora.target_modules": ("q_proj", "v_proj", "embed_tokens", "lm_head")},
-            "embeddings saved": {"lora.modules_to_save": ("embed_tokens", "lm_head")},
-            "norms saved": {"lora.modules_to_save": ("input_layernorm",)},
-            "embedding rate": {"lora.modules_to_save": ("embed_tokens",), "training.embedding_learning_rate": 1e-5},
-            "checkpointing true": {"lora.use_gradient_checkpointing": "true"},
-            "checkpointing false": {"lora.use_gradient_checkpointing": "false"},
-        },
-        "training": {
-            "packing": {"training.packing": True},
-            "packing, everything learned": {"training.packing": True, "data.train_on_responses_only": False},
-            "padding-free on": {"training.padding_free": True},
-            "padding-free off": {"training.padding_free": False},
-            "by length": {"training.train_sampling_strategy": "group_by_length"},
-            "in order": {"training.train_sampling_strategy": "sequential"},
-            "neftune": {"training.neftune_noise_alpha": 5.0},
-            "compile": {"training.torch_compile": True},
-            "bf16": {"training.bf16": True},
-            "fp16": {"training.fp16": True},
-            "float16 model": {"model.dtype": "float16"},
-            "float32 model": {"model.dtype": "float32"},
-            "warm-up share": {"training.warmup_ratio": 0.5},
-            "loading processes": {"training.dataloader_num_workers": 2},
-            "rope linear": {"model.rope_scaling": {"rope_type": "linear", "factor": 2.0}},
-            "sdpa": {"model.attn_implementation": "sdpa"},
-            "eager": {"model.attn_implementation": "eager"},
-            "best kept": PLATEAU | {"evaluation.load_best_model_at_end": True, "training.save_strategy": "steps"}
-            | {"training.save_steps": 2},
-        },
-        "4bit": {
-            "4-bit": {"model.load_in_4bit": True, "model.load_in_16bit": False},
-            "4-bit dora": {"model.load_in_4bit": True, "model.load_in_16bit": False, "lora.use_dora": True},
-            "4-bit pissa": {"model.load_in_4bit": True, "model.load_in_16bit": False, "lora.init_lora_weights": "pissa"},
-            "4-bit loftq": {"model.load_in_4bit": True, "model.load_in_16bit": False, "lora.init_lora_weights": "loftq"},
-            "8-bit": {"model.load_in_8bit": True, "model.load_in_16bit": False},
-        },
+        "adapters": ADAPTERS,
+        "training": TRAINING,
+        "4bit": FOUR_BIT,
         "full": {"full": {"model.full_finetuning": True, "model.load_in_16bit": False, "training.learning_rate": 2e-5}},
         "logits": {
             "label smoothing": {"training.label_smoothing_factor": 0.1},
