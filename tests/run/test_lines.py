@@ -20,8 +20,25 @@ def test_a_half_written_line_waits_for_its_end(tmp_path: Path) -> None:
     path.write_bytes(b"one\ntw")
     assert list(tail.read()) == [b"one"]
     assert list(tail.read()) == []
-    append_line(path, "o\nthree\n")
+    with path.open("ab") as stream:
+        stream.write(b"o\nthree\n")
     assert list(tail.read()) == [b"two", b"three"]
+
+
+def test_what_is_written_after_a_line_that_a_full_disk_cut_off_is_not_lost_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b'one\n{"half')
+    append_line(path, "two\n")
+    assert list(Tail(path).read()) == [b"one", b'{"half', b"two"]
+
+
+def test_a_line_that_is_written_only_half_is_reported(tmp_path: Path) -> None:
+    """Written by a process that may write no longer files, as on a full disk."""
+    path = tmp_path / "events.jsonl"
+    words = [sys.executable, "-c", LIMITED, str(path)]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "refused\n"
+    append_line(path, "whole\n")
+    assert list(Tail(path).read())[-1] == b"whole"
 
 
 def test_each_line_comes_once(tmp_path: Path) -> None:
@@ -61,6 +78,18 @@ def test_no_cut_between_two_looks_loses_a_byte(tmp_path: Path, pieces: list[byte
         lines.CHUNK_BYTES = kept
     assert told == b"".join(pieces).split(b"\n")[:-1]
 
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+from tui.run.lines import append_line
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+try:
+    append_line(Path(sys.argv[1]), "x" * 150)
+except OSError:
+    print("refused")
+"""
 
 WRITER = """
 import sys

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from tui.engine.retry import AGAIN
 from tui.engine.serve import serve
@@ -22,11 +24,30 @@ def main() -> None:
     given = parser.parse_args()
     folder = RunFolder(given.folder.absolute())
     os.umask(0o077)
+    _print_without_failing()
     _set_environment()
     if "RANK" not in os.environ and not given.again:  # torchrun already watches over its own processes
         fork_worker(folder)
     end_children_with_me()
     sys.exit(serve(folder, given.owner))
+
+
+class _Log(io.FileIO):
+    """A file whose disk may get full: what has no room then is left out."""
+
+    def write(self, told: Any) -> int:
+        try:
+            return super().write(told)
+        except OSError:
+            return len(told)
+
+
+def _print_without_failing() -> None:
+    """Whatever a library prints about a training must not end it."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is not None:
+            stream = io.TextIOWrapper(_Log(number, "w", closefd=False), errors="backslashreplace", write_through=True)  # type: ignore[type-var]
+            setattr(sys, name, stream)
 
 
 def _set_environment() -> None:

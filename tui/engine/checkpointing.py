@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tui.engine.checkpoints import STATE, WRITING, bring_to_disk, bytes_of, put_in_place, remove_older
 from tui.engine.emit import Emit
-from tui.engine.failures import is_disk_full
+from tui.engine.failures import is_disk_full, is_read_only
 from tui.run.events import Warned
 from tui.run.folder import RunFolder
 
@@ -30,12 +31,29 @@ class Checkpointing:
 
     def save(self, model: Any, trial: Any = None) -> None:
         """Write a checkpoint of this moment. Where the disk has no room there is a warning instead."""
+        best = self.trainer.state.best_model_checkpoint
+        try:
+            if not self._save(model, trial):
+                return
+        except Exception as error:
+            self.trainer.state.best_model_checkpoint = best
+            if not is_disk_full(error) and not is_read_only(error):
+                raise
+            shutil.rmtree(self.folder.checkpoints / WRITING, ignore_errors=True)
+            self._warn("the disk is full" if is_disk_full(error) else "the disk of the run became read-only")
+            return
+        self._warned = False
+        with suppress(OSError):  # then there is one too many until the next one
+            remove_older(self.folder, self.trainer.args.save_total_limit, self.trainer.state.best_model_checkpoint)
+
+    def _save(self, model: Any, trial: Any) -> bool:
+        """Whether there was room; raises what a disk raises that gets full meanwhile."""
         step, best = self.trainer.state.global_step, self.trainer.state.best_model_checkpoint
         self.folder.checkpoints.mkdir(exist_ok=True)
         needed, free = self.needed_bytes(), shutil.disk_usage(self.folder.checkpoints).free
         if free < needed + SPARE_BYTES:
             self._warn(f"{free / 1e9:.1f} GB are free and a checkpoint takes {needed / 1e9:.1f}")
-            return
+            return False
         scratch = self.folder.checkpoints / WRITING
         made = scratch / f"checkpoint-{step}"
         shutil.rmtree(scratch, ignore_errors=True)
@@ -45,19 +63,11 @@ class Checkpointing:
             self._name_best(best, made)
             bring_to_disk(made)
             put_in_place(made, self.final(step))
-        except Exception as error:
-            self.trainer.state.best_model_checkpoint = best
-            if not is_disk_full(error):
-                raise
-            shutil.rmtree(scratch, ignore_errors=True)
-            self._warn("the disk is full")
-            return
         finally:
             del self.trainer._get_output_dir
         shutil.rmtree(scratch, ignore_errors=True)
         self.last_bytes = bytes_of(self.final(step))
-        self._warned = False
-        remove_older(self.folder, self.trainer.args.save_total_limit, self.trainer.state.best_model_checkpoint)
+        return True
 
     def final(self, step: int) -> Path:
         """Where the checkpoint of an update lies once it is whole."""

@@ -14,11 +14,26 @@ from tui.run.events import Failed
 from tui.session.file import SessionError
 
 
+TORN_ARCHIVE = ("PytorchStreamWriter failed", "file write failed", "inline_container.cc", "unexpected pos")
+"""What torch says in place of the error of the system when it could not write a file to its end."""
+
+
 def is_disk_full(error: BaseException) -> bool:
     """Whether there was no room to write; not every library raises OSError."""
     told = str(error)
-    full = os.strerror(errno.ENOSPC) in told or ("PytorchStreamWriter failed" in told or "file write failed" in told)
-    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or full
+    # a file as long as the limits of the user allow is no other trouble, and it has no other cure
+    return _is(error, errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(words in told for words in TORN_ARCHIVE)
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Whether the place to write to is read-only, as a kernel makes a disk that has errors."""
+    return _is(error, errno.EROFS)
+
+
+def _is(error: BaseException, *numbers: int) -> bool:
+    """Whether it is one of these errors of the system; some libraries only tell its text."""
+    told = str(error)
+    return getattr(error, "errno", None) in numbers or any(os.strerror(number) in told for number in numbers)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -41,6 +56,11 @@ def explain(error: BaseException) -> Failed:
             return Failed(code=told.code, text=text, advice=told.advice, mend=told.mend)
     if is_disk_full(error):
         return Failed(code="disk-full", text="the disk is full", advice="free some space and start again")
+    if is_read_only(error):
+        text = "the disk of the run became read-only, as when it has errors"
+        return Failed(
+            code="error", text=text, advice="see what the kernel says of it (dmesg), then go on from the last checkpoint"
+        )
     if is_out_of_memory(error):
         return Failed(
             code="out-of-memory",

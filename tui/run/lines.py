@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 CHUNK_BYTES = 1 << 20
+MOMENT_S = 0.01
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add one line in a single write, so that lines of several writers never mix. Raises OSError."""
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    """Add one line in a single write, so that lines of several writers never mix. Raises OSError.
+
+    A line that a full disk cut off is left behind as one that no reader knows; the next one begins after it.
+    """
+    told = line.encode()
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.write(handle, line.encode())
+        told = b"\n" + told if _is_cut_off(handle) else told
+        if os.write(handle, told) < len(told):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     finally:
         os.close(handle)
+
+
+def _is_cut_off(handle: int) -> bool:
+    """Whether a file ends in the middle of a line that nobody is writing."""
+    before = -1
+    while (size := os.fstat(handle).st_size) > 0 and os.pread(handle, 1, size - 1) != b"\n":
+        if size == before:
+            return True
+        before = size
+        time.sleep(MOMENT_S)  # another writer's line is seen to grow page by page
+    return False
 
 
 class Tail:

@@ -1,0 +1,232 @@
+"""Real runs whose disk gets full, or read-only, in the middle of what they do: they go on, and say so."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.lab import Lab, at_step, ended, engine_gone, poll, wait_for, worker_of
+from tui.engine.checkpoints import WRITING, checkpoints_of, what_is_wrong
+from tui.run import commands, events
+from tui.run.folder import RunFolder, create_run
+from tui.run.listing import read_row
+from tui.run.process import resume_run, send, start_engine
+from tui.run.state import RunState
+from tui.run.watcher import read_events, read_state
+
+pytest_plugins = ["tests.engine_fixtures"]
+pytestmark = pytest.mark.slow
+
+SAVED = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": 2, "max_steps": 100_000}
+TMPFS = ["mount", "-t", "tmpfs", "tmpfs"]
+PAGE_BYTES, MANY_BYTES = 4096, 1 << 24
+ALLOWED_BYTES = 400_000
+"""So long may the files of a limited run get: the events stay below, a checkpoint's weights do not."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Runs that were started together, since each spends its first ten seconds importing."""
+
+    full: RunFolder | None
+    """It lies on a small disk of its own; None where none may be mounted."""
+    halved: RunFolder | None
+    """Its disk has room for checkpoints, and is filled in the middle of one."""
+    sealed: RunFolder | None
+    """Its folder becomes read-only."""
+    limited: RunFolder
+    """Its files may not get longer, which no mount is needed for."""
+
+
+@pytest.fixture(scope="module")
+def runs(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    endless = {"save_strategy": "no", "max_steps": 100_000}
+    may_mount = _may_mount(tmp_path_factory.mktemp("disk"))
+    with ExitStack() as disks:
+        yield Runs(
+            full=_on_a_disk(lab, disks, "8m", training=endless, run={"name": "full"}) if may_mount else None,
+            halved=_on_a_disk(lab, disks, "1200m", training=SAVED, run={"name": "halved"}) if may_mount else None,
+            sealed=lab.start(training=SAVED, run={"name": "sealed"}) if may_mount else None,
+            limited=lab.start(training=SAVED, lora={"r": 64}, run={"name": "limited"}),
+        )
+        for process in lab.processes():
+            process.kill()
+        psutil.wait_procs(lab.processes(), 10)
+
+
+def test_a_full_disk_ends_no_run_and_what_it_could_not_write_comes_later(runs: Runs) -> None:
+    folder = _or_skip(runs.full)
+    wait_for(folder, at_step(5), 120)
+    ballast = folder.path / "somebody-elses"
+    _fill(ballast)
+    state = wait_for(folder, _hindered, 20)
+    assert "the disk is full" in state.hindrance and state.status == "training"
+    assert "the disk is full" in read_row(folder).reason
+    before = read_state(folder).steps[-1].step
+    worker = worker_of(folder)
+    busy = sum(worker.cpu_times()[:2])
+    poll(lambda: sum(worker.cpu_times()[:2]) > busy + 2, 30, "the run does not go on")
+    assert read_state(folder).steps[-1].step <= before + 20  # what fitted into the last page
+    ballast.unlink()
+    state = wait_for(folder, at_step(before + 50), 20)
+    state = wait_for(folder, lambda state, event: isinstance(event, events.EngineSeen) and not state.hindrance, 20)
+    send(folder, commands.Stop())
+    state = wait_for(folder, ended, 30)
+    assert (state.status, state.failure) == ("stopped", None)
+    assert [step.step for step in state.steps] == list(range(1, state.steps[-1].step + 1))
+    assert "Traceback" not in folder.log.read_text()
+
+
+def test_a_disk_that_gets_full_in_the_middle_of_a_checkpoint_costs_that_checkpoint_alone(runs: Runs) -> None:
+    folder = _or_skip(runs.halved)
+    wait_for(folder, at_step(5), 120)
+    worker = worker_of(folder)
+    _hold_in_a_checkpoint(folder, worker)
+    ballast = folder.path / "somebody-elses"
+    _fill(ballast)
+    worker.resume()
+    state = wait_for(folder, lambda state, event: any("no checkpoint" in it.text for it in state.warnings), 20)
+    (told,) = [it for it in state.warnings if "no checkpoint" in it.text]
+    assert "the disk is full" in told.text
+    newest, *_ = checkpoints_of(folder)
+    assert what_is_wrong(newest) == "" and newest.step < told.step
+    assert not (folder.checkpoints / f"checkpoint-{told.step}").exists()
+    ballast.unlink()
+    state = wait_for(folder, lambda state, event: bool(state.checkpoints) and state.checkpoints[-1].step > told.step, 30)
+    assert state.status == "training"
+    send(folder, commands.Stop())
+    assert wait_for(folder, ended, 30).status == "stopped"
+
+
+def test_files_that_may_not_get_longer_are_told_of_and_the_run_goes_on_from_the_last_good_checkpoint(
+    runs: Runs, lab: Lab
+) -> None:
+    folder = runs.limited
+    wait_for(folder, at_step(5), 120)
+    worker = worker_of(folder)
+    worker.rlimit(resource.RLIMIT_FSIZE, (ALLOWED_BYTES, resource.RLIM_INFINITY))
+    state = wait_for(folder, lambda state, event: any("no checkpoint" in it.text for it in state.warnings), 20)
+    told = state.warnings[-1]
+    assert "the disk is full" in told.text and told.mend
+    wait_for(folder, at_step(told.step + 5), 20)
+    newest, *_ = checkpoints_of(folder)
+    assert what_is_wrong(newest) == "" and newest.step < told.step
+    worker.kill()
+    wait_for(folder, engine_gone, 20)
+    with lab.entered():
+        resume_run(folder, {"training.max_steps": told.step + 20})
+    state = wait_for(folder, lambda state, event: isinstance(event, events.Finished), 90)
+    assert [it.step for it in state.resumed] == [newest.step]
+    assert [step.step for step in state.steps] == list(range(1, told.step + 21))
+
+
+def test_a_folder_that_becomes_read_only_is_said_to_be_and_its_run_goes_on(runs: Runs) -> None:
+    folder = _or_skip(runs.sealed)
+    wait_for(folder, at_step(5), 120)
+    with _read_only(folder.path):
+        state = wait_for(folder, _hindered, 20)
+        assert "read-only" in state.hindrance and state.engine_alive
+        assert "read-only" in read_row(folder).reason
+        worker = worker_of(folder)
+        busy = sum(worker.cpu_times()[:2])
+        poll(lambda: sum(worker.cpu_times()[:2]) > busy + 2, 30, "the run does not go on")
+        with pytest.raises(OSError, match="Read-only"):
+            send(folder, commands.Stop())
+    before = read_state(folder).steps[-1].step
+    state = wait_for(folder, lambda state, event: bool(state.checkpoints) and state.checkpoints[-1].step > before, 30)
+    assert any("read-only" in it.text for it in state.warnings)
+    send(folder, commands.Stop())
+    state = wait_for(folder, ended, 30)
+    assert state.status == "stopped"
+    assert [step.step for step in state.steps] == list(range(1, state.steps[-1].step + 1))
+
+
+def test_an_engine_that_is_killed_while_its_folder_is_read_only_is_said_to_be_gone_and_why(runs: Runs, lab: Lab) -> None:
+    folder = _or_skip(runs.sealed)
+    wait_for(folder, engine_gone, 120)
+    with lab.entered():
+        resume_run(folder, {})
+    wait_for(folder, lambda state, event: bool(state.resumed) and state.steps[-1].step > state.resumed[-1].step, 120)
+    with _read_only(folder.path):
+        worker_of(folder).kill()
+        state = wait_for(folder, lambda state, event: state.ended and not state.engine_alive and bool(state.failure), 30)
+        assert state.status == "crashed" and state.failure is not None
+        assert "read-only" in state.failure.text and "read-only" in read_row(folder).reason
+    assert len(list(read_events(folder))) > 5
+
+
+def _or_skip(folder: RunFolder | None) -> RunFolder:
+    if folder is None:
+        pytest.skip("no disk may be mounted here")
+    return folder
+
+
+def _may_mount(place: Path) -> bool:
+    if os.geteuid() or not shutil.which("mount") or subprocess.run([*TMPFS, str(place)], check=False).returncode:
+        return False
+    subprocess.run(["umount", str(place)], check=True)
+    return True
+
+
+def _on_a_disk(lab: Lab, disks: ExitStack, size: str, **tables: dict[str, Any]) -> RunFolder:
+    """A run on a disk of its own, in memory."""
+    with lab.entered():
+        folder = create_run(lab.session(**tables))
+        session = folder.session.read_bytes()
+        subprocess.run([*TMPFS, "-o", f"size={size}", str(folder.path)], check=True)
+        disks.callback(subprocess.run, ["umount", "--lazy", str(folder.path)], check=True)
+        folder.session.write_bytes(session)
+        start_engine(folder)
+    return folder
+
+
+@contextmanager
+def _read_only(path: Path) -> Iterator[None]:
+    """Nothing below this path can be written; what is open for writing already stays so, as the log is."""
+    subprocess.run(["mount", "--bind", str(path), str(path)], check=True)
+    subprocess.run(["mount", "-o", "remount,ro,bind", str(path)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def _fill(path: Path) -> None:
+    """Write until nothing more fits."""
+    with path.open("wb", buffering=0) as stream:
+        try:
+            for _ in range(shutil.disk_usage(path).free // MANY_BYTES):
+                stream.write(bytes(MANY_BYTES))
+            while True:
+                stream.write(bytes(PAGE_BYTES))
+        except OSError:
+            return
+
+
+def _hold_in_a_checkpoint(folder: RunFolder, worker: psutil.Process) -> None:
+    """Stop the engine for a while, in the middle of a checkpoint."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if any((folder.checkpoints / WRITING).glob("checkpoint-*/adapter_config.json")):
+            worker.suspend()
+            if not any((folder.checkpoints / WRITING).glob("checkpoint-*/trainer_state.json")) and any(
+                (folder.checkpoints / WRITING).glob("checkpoint-*")
+            ):
+                return
+            worker.resume()
+    raise AssertionError("no checkpoint was met half written")
+
+
+def _hindered(state: RunState, event: events.Event) -> bool:
+    return bool(state.hindrance)
