@@ -10,7 +10,7 @@ import pytest
 
 from tests.run.conftest import write_holder
 from tests.test_cli_bad_input import Ask, ask, session
-from tui.run import events, trash
+from tui.run import commands, events, queue, trash
 from tui.run.folder import RunFolder, create_run, list_runs
 from tui.run.labels import Labels, write_labels
 from tui.session.file import from_table
@@ -51,6 +51,29 @@ def test_sessions_are_queued_and_their_order_is_changed(ask: Ask, home: Path, se
     assert (told["place"], told["name"], told["on_hold"]) == (1, first, False)
 
 
+def test_a_run_that_has_ended_waits_to_go_on_and_is_started_before_its_turn(
+    ask: Ask, home: Path, ended: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(queue, "start_engine", lambda folder: started.append(folder.name))
+    write_holder(home / "queue.lock")  # so that nobody starts it
+    phase = events.to_line(events.PhaseChanged(phase="training"))
+    ended.events.write_text(phase + ended.events.read_text())
+    (ended.checkpoints / "checkpoint-1").mkdir(parents=True)
+    assert ask("resume", "done", "--queue").code == 1  # it has done all its updates
+    assert ask("resume", "done", "--steps", "9", "--queue", "--watch").code == 1
+    assert ask("resume", "done", "--steps", "9", "--queue").err == f"{ended.name} waits to go on, number 1 in the queue\n"
+    assert "waits in the queue already" in ask("resume", "done", "--steps", "9").err
+    assert f"queue hold {ended.name}" in ask("pause", "done").err
+    told = json.loads(ask("queue", "--json").out)
+    assert (told["name"], told["goes_on"]) == (ended.name, True) and started == []
+    assert ask("queue", "start", "done").err == f"{ended.name} starts\n"
+    assert started == [ended.name] and not queue.waiting()
+    (order,) = map(commands.from_line, ended.commands.read_bytes().splitlines())
+    assert isinstance(order, commands.Resume) and order.values == {"training.max_steps": 9}
+    assert ask("queue", "start", "done").code == 1
+
+
 def test_what_cannot_be_queued_or_does_not_wait_is_said(ask: Ask, ended: RunFolder, session: Callable[..., Path]) -> None:
     said = ask("queue", "cancel", "done")
     assert (said.code, said.err) == (1, f"unsloth-tui: {ended.name} does not wait in the queue\n")
@@ -63,8 +86,10 @@ def test_what_cannot_be_queued_or_does_not_wait_is_said(ask: Ask, ended: RunFold
 def test_figures_are_written_to_a_file(ask: Ask, ended: RunFolder, tmp_path: Path) -> None:
     assert ask("curve", "done", "--to", tmp_path / "a.csv").code == 0
     assert (tmp_path / "a.csv").read_text().splitlines()[1].startswith("1,0")
-    said = ask("curve", "done", "--to", tmp_path / "a.png")
-    assert (said.code, said.err) == (1, "unsloth-tui: the name has to end in .csv or .svg\n")
+    assert ask("curve", "done", "--to", tmp_path / "a.png").code == 0
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    said = ask("curve", "done", "--to", tmp_path / "a.pdf")
+    assert (said.code, said.err) == (1, "unsloth-tui: the name has to end in .csv, .svg or .png\n")
 
 
 def test_a_deleted_run_is_listed_put_back_or_gone_for_good(ask: Ask, ended: RunFolder) -> None:

@@ -346,9 +346,9 @@ def inspect(
 @app.command()
 def curve(
     name: RunName,
-    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="A file to write; .csv or .svg says as what.")],
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="A file to write; .csv, .svg or .png says as what.")],
 ) -> None:
-    """Write a run's figures: every update as CSV, or the curve of the loss as a picture (SVG)."""
+    """Write a run's figures: every update as CSV, or the curve of the loss as a picture (SVG, PNG)."""
     from tui import console
     from tui.run import curves
     from tui.run.watcher import read_state

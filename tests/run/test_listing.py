@@ -10,7 +10,8 @@ import pytest
 
 from tests.run.conftest import MakeRun, write_holder
 from tui.run import listing, queue, trash
-from tui.run.curves import UnknownKind, export, to_csv, to_svg
+from tui.run.curve_picture import Stroke, to_svg
+from tui.run.curves import HELD_OUT, RAW, TRAINING, UnknownKind, export, shapes_of, to_csv
 from tui.run.events import Checkpointed, Evaluated, Event, Failed, Finished, PhaseChanged, Planned, StepDone, to_line
 from tui.run.folder import RunFolder, list_runs
 from tui.run.labels import Labels, write_labels
@@ -133,25 +134,45 @@ def test_the_csv_has_every_update_and_every_evaluation() -> None:
 def test_the_picture_is_whole_however_long_the_run_and_whatever_its_name() -> None:
     from xml.etree import ElementTree
 
-    picture = to_svg(fold_all([*CURVE, evaluated(9, 0.5), evaluated(99, 0.4)]), "<&\x1b name")
+    picture = to_svg(shapes_of(fold_all([*CURVE, evaluated(9, 0.5), evaluated(99, 0.4)]), "<&\x1b name"))
     root = ElementTree.fromstring(picture)
     texts = [it.text for it in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"<& name", "training", "held out", "update", "loss"} <= {*texts}
     lines = [it.attrib["points"].split() for it in root.iter("{http://www.w3.org/2000/svg}polyline")]
-    assert [len(line) <= 1200 for line in lines] == [True] * 3 and len(lines[2]) == 2
+    curves = [line for line in lines if len(line) > 2]
+    assert [len(line) <= 1200 for line in curves] == [True] * 2
     assert all(0 <= float(x) <= 900 and 0 <= float(y) <= 500 for line in lines for x, y in (p.split(",") for p in line))
 
 
 @pytest.mark.parametrize("told", [[], [step(1)], [step(1, 0.0), step(2, 0.0)], [step(1, float("inf")), step(2, -1.0)]])
-def test_a_run_with_hardly_any_figures_makes_a_picture(told: list[Event]) -> None:
+def test_a_run_with_hardly_any_figures_makes_a_picture(told: list[Event], tmp_path: Path) -> None:
     from xml.etree import ElementTree
 
-    assert ElementTree.fromstring(to_svg(fold_all(told), "x")).tag.endswith("svg")
+    assert ElementTree.fromstring(to_svg(shapes_of(fold_all(told), "x"))).tag.endswith("svg")
+    export(fold_all(told), "x", tmp_path / "curve.png")
+
+
+def test_the_picture_of_pixels_shows_the_curves_in_their_colours(tmp_path: Path) -> None:
+    from PIL import Image, ImageColor
+
+    path = tmp_path / "curve.PNG"
+    export(fold_all([*CURVE, evaluated(9, 0.5), evaluated(4000, 0.4)]), "名前 \x1b name", path)
+    with Image.open(path) as image:
+        assert (image.format, image.size) == ("PNG", (1800, 1000))
+        seen = {colour for _, colour in image.convert("RGB").getcolors(1 << 20) or ()}
+    assert {ImageColor.getrgb(colour) for colour in (TRAINING, HELD_OUT, "#ffffff")} <= seen
+
+
+def test_a_curve_that_hardly_falls_is_not_drawn_flat() -> None:
+    state = fold_all([step(1, 6.4), step(2, 6.2), step(3, 6.0)])
+    (raw,) = (it for it in shapes_of(state, "x") if isinstance(it, Stroke) and it.colour == RAW)
+    heights = [y for _, y in raw.points]
+    assert max(heights) - min(heights) > 300
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnknownKind, match=r"\.csv or \.svg"):
-        export(fold_all(CURVE[:3]), "x", tmp_path / "curve.png")
+    with pytest.raises(UnknownKind, match=r"\.csv, \.svg or \.png"):
+        export(fold_all(CURVE[:3]), "x", tmp_path / "curve.pdf")
     assert list(tmp_path.iterdir()) == []
 
 

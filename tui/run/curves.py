@@ -1,4 +1,4 @@
-"""A run's figures as files for elsewhere: every update as CSV, the curve of the loss as SVG."""
+"""A run's figures as files for elsewhere: every update as CSV, the curve of the loss as SVG or PNG."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from xml.sax.saxutils import escape
 
+from tui.run.curve_picture import HEIGHT, WIDTH, Dot, Label, Shape, Stroke, to_png, to_svg
 from tui.run.state import RunState
 from tui.session import file
 
@@ -16,13 +16,15 @@ COLUMNS = (
     "step", "epoch", "loss", "learning_rate", "grad_norm", "tokens", "tokens_per_s", "seconds", "peak_memory_bytes",
     "eval_loss", "perplexity",
 )  # fmt: skip
-WIDTH, HEIGHT = 900, 500
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 50, 50
 RAW, TRAINING, HELD_OUT, INK, GRID = "#bcd3ee", "#1f6fc4", "#d9691e", "#333333", "#e3e3e3"
+FLAT = 0.4
+"""Losses whose least is more than this part of their greatest would lie flat on an axis from 0."""
 MAX_POINTS = 1200
 """A longer curve is drawn through the least and the greatest of each of half as many stretches."""
 
 Points = list[tuple[float, float]]
+KINDS = (".csv", ".svg", ".png")
 
 
 class UnknownKind(Exception):
@@ -30,11 +32,16 @@ class UnknownKind(Exception):
 
 
 def export(state: RunState, name: str, path: Path) -> None:
-    """Write a run's figures as the ending of the file says: .csv or .svg. Raises UnknownKind, OSError."""
-    write = {".csv": lambda: to_csv(state), ".svg": lambda: to_svg(state, name)}.get(path.suffix.lower())
-    if write is None:
-        raise UnknownKind("the name has to end in .csv or .svg")
-    file.write_atomic(path, write())
+    """Write a run's figures as the ending of the file says: .csv, .svg or .png. Raises UnknownKind, OSError."""
+    match path.suffix.lower():
+        case ".csv":
+            file.write_atomic(path, to_csv(state))
+        case ".svg":
+            file.write_atomic(path, to_svg(shapes_of(state, name)))
+        case ".png":
+            file.write_atomic(path, to_png(shapes_of(state, name)))
+        case _:
+            raise UnknownKind(f"the name has to end in {', '.join(KINDS[:-1])} or {KINDS[-1]}")
 
 
 def to_csv(state: RunState) -> str:
@@ -52,37 +59,34 @@ def to_csv(state: RunState) -> str:
     return text.getvalue()
 
 
-def to_svg(state: RunState, name: str) -> str:
+def shapes_of(state: RunState, name: str) -> list[Shape]:
     """The loss of every update, their running mean, and the held-out loss, with axes and a legend."""
     raw: Points = [(float(it.step), it.loss) for it in state.steps if math.isfinite(it.loss)]
     held_out: Points = [(float(it.step), it.loss) for it in state.evaluations if math.isfinite(it.loss)]
     frame = _Frame([*raw, *held_out])
     smooth = list(zip([x for x, _ in raw], _running_mean([y for _, y in raw]), strict=True))
-    body = [
-        f'<text x="{LEFT}" y="28" font-size="16" font-weight="bold" fill="{INK}">{escape(_printable(name))}</text>',
+    return [
+        Label((LEFT, 28), _printable(name), 16, INK),
         *frame.axes(),
-        frame.line(_thin(raw), RAW, 1),
-        frame.line(_thin(smooth), TRAINING, 2),
-        frame.line(held_out, HELD_OUT, 2),
+        *frame.line(_thin(raw), RAW, 1),
+        *frame.line(_thin(smooth), TRAINING, 2),
+        *frame.line(held_out, HELD_OUT, 2),
         *(frame.dot(point, HELD_OUT) for point in held_out),
         *_legend([("training", TRAINING)] + ([("held out", HELD_OUT)] if held_out else [])),
     ]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        'font-family="sans-serif">\n'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>\n'
-        + "\n".join(part for part in body if part)
-        + "\n</svg>\n"
-    )
 
 
 class _Frame:
-    """Where the points of a picture lie, from 0 to the last update and to the greatest loss."""
+    """Where the points of a picture lie, from 0 to the last update, and over the losses there are."""
 
     def __init__(self, points: Points) -> None:
         self.right = max((x for x, _ in points), default=1.0) or 1.0
-        self.bottom = min(0.0, min((y for _, y in points), default=0.0))
-        self.top = max(0.0, max((y for _, y in points), default=1.0)) * 1.05 or 1.0
+        low, high = min((y for _, y in points), default=0.0), max((y for _, y in points), default=1.0)
+        from_zero = low <= FLAT * high
+        self.bottom = min(0.0, low) if from_zero else low - 0.05 * (high - low)
+        self.top = (max(0.0, high) * 1.05 if from_zero else high + 0.05 * (high - low)) or 1.0
+        if self.top <= self.bottom:
+            self.top = self.bottom + 1.0
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         """The place of a point in the picture."""
@@ -90,42 +94,39 @@ class _Frame:
         down = TOP + (self.top - y) / (self.top - self.bottom) * (HEIGHT - TOP - BOTTOM)
         return round(across, 2), round(down, 2)
 
-    def line(self, points: Points, colour: str, width: int) -> str:
+    def line(self, points: Points, colour: str, width: int) -> list[Shape]:
         """A curve through points."""
         if len(points) < 2:
-            return "".join(self.dot(point, colour) for point in points)
-        told = " ".join(f"{x},{y}" for x, y in (self.at(*point) for point in points))
-        return f'<polyline fill="none" stroke="{colour}" stroke-width="{width}" points="{told}"/>'
+            return [self.dot(point, colour) for point in points]
+        return [Stroke(tuple(self.at(*point) for point in points), colour, width)]
 
-    def dot(self, point: tuple[float, float], colour: str) -> str:
+    def dot(self, point: tuple[float, float], colour: str) -> Dot:
         """One point by itself."""
-        x, y = self.at(*point)
-        return f'<circle cx="{x}" cy="{y}" r="4" fill="{colour}"/>'
+        return Dot(self.at(*point), 4, colour)
 
-    def axes(self) -> list[str]:
+    def axes(self) -> list[Shape]:
         """Lines and numbers at round values of both axes."""
-        lines = []
+        shapes: list[Shape] = []
         for value in _round_values(self.bottom, self.top):
             x, y = self.at(0, value)
-            lines.append(f'<line x1="{x}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}" stroke="{GRID}"/>')
-            lines.append(f'<text x="{x - 8}" y="{y + 4}" font-size="12" text-anchor="end" fill="{INK}">{value:g}</text>')
+            shapes.append(Stroke(((x, y), (WIDTH - RIGHT, y)), GRID))
+            shapes.append(Label((x - 8, y + 4), f"{value:g}", 12, INK, "end"))
         for value in _round_values(0, self.right):
             x, y = self.at(value, self.bottom)
-            lines.append(f'<line x1="{x}" y1="{y}" x2="{x}" y2="{y + 5}" stroke="{INK}"/>')
-            lines.append(f'<text x="{x}" y="{y + 20}" font-size="12" text-anchor="middle" fill="{INK}">{value:g}</text>')
-        middle = (LEFT + WIDTH - RIGHT) / 2
-        lines.append(f'<text x="{middle}" y="{HEIGHT - 10}" font-size="13" text-anchor="middle" fill="{INK}">update</text>')
-        lines.append(f'<text x="14" y="{TOP - 8}" font-size="13" fill="{INK}">loss</text>')
-        return lines
+            shapes.append(Stroke(((x, y), (x, y + 5)), INK))
+            shapes.append(Label((x, y + 20), f"{value:g}", 12, INK, "middle"))
+        shapes.append(Label(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10), "update", 13, INK, "middle"))
+        shapes.append(Label((14, TOP - 8), "loss", 13, INK))
+        return shapes
 
 
-def _legend(entries: Sequence[tuple[str, str]]) -> list[str]:
-    lines = []
+def _legend(entries: Sequence[tuple[str, str]]) -> list[Shape]:
+    shapes: list[Shape] = []
     for row, (text, colour) in enumerate(entries):
         x, y = WIDTH - RIGHT - 110, TOP + 14 + 20 * row
-        lines.append(f'<line x1="{x}" y1="{y}" x2="{x + 24}" y2="{y}" stroke="{colour}" stroke-width="3"/>')
-        lines.append(f'<text x="{x + 32}" y="{y + 4}" font-size="13" fill="{INK}">{text}</text>')
-    return lines
+        shapes.append(Stroke(((x, y), (x + 24, y)), colour, 3))
+        shapes.append(Label((x + 32, y + 4), text, 13, INK))
+    return shapes
 
 
 def _round_values(low: float, high: float, about: int = 6) -> list[float]:
