@@ -123,9 +123,8 @@ def _learning_in_short(state: RunState) -> Rows:
     if state.evaluations:
         last = state.evaluations[-1]
         best = min(state.evaluations, key=lambda it: it.loss)
-        rows.append(
-            ("held out", f"{last.loss:.4g}" + (f", best {best.loss:.4g}" if best.loss < last.loss else ", the best"))
-        )
+        now, lowest = f"{last.loss:.4g}", f"{best.loss:.4g}"
+        rows.append(("held out", f"{now}, the best" if now == lowest else f"{now}, best {lowest}"))
     return rows
 
 

@@ -20,7 +20,7 @@ class NumberAxis(NumericAxisFormatter):  # type: ignore[misc]
 
     def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
         power = 10.0 ** math.floor(math.log10((max_ - min_) / max_ticks))
-        apart = next(power * factor for factor in (1, 2, 5, 10, 20) if (max_ - min_) / (power * factor) <= max_ticks - 1)
+        apart = next(power * factor for factor in (1, 2, 5, 10, 20) if (max_ - min_) / (power * factor) <= max_ticks)
         numbers = range(math.ceil(min_ / apart), math.floor(max_ / apart) + 1)
         return [round(number * apart, 12) for number in numbers]
 

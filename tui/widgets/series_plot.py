@@ -16,6 +16,8 @@ MAX_POINTS = 600
 POINTS_A_COLUMN = 4
 MOST_TICKS, TICK_COLUMNS, TICK_ROWS = 8, 10, 2
 """So many marks on an axis at most, and so much room for each."""
+MARK_COLUMNS = 4
+"""Signs of one kind stand at least so far from each other."""
 LIMIT = 1e-9
 FAINT = "panel-lighten-2"
 FLAT = 0.4
@@ -157,8 +159,9 @@ class SeriesPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call
             self._needs_rerender = False
 
     def colour(self, slot: str) -> str:
-        """A colour of the theme, as Rich writes it: it knows the sixteen of a terminal without the prefix."""
-        return str(self.app.theme_variables[slot]).removeprefix("ansi_")
+        """A colour of the theme, as Rich writes it: it knows the sixteen of a terminal without the prefix, and no shades."""
+        told = str(self.app.theme_variables[slot]).removeprefix("ansi_")
+        return "bright_black" if told == "transparent" else told
 
     def _thinned(self, line: Line) -> Line:
         seen = visible(line.x, self.limits)
@@ -175,11 +178,20 @@ class SeriesPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call
         room = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
         return (low if from_zero else low - room), high + room
 
+    def _apart(self, x: Floats) -> list[int]:
+        """Those of some places that are far enough from the next one, from the last back: else they cover the curve."""
+        first, last = self.limits or self.extent
+        room = MARK_COLUMNS * (last - first) / max(1, self.size.width)
+        kept: list[int] = []
+        for at in range(len(x) - 1, -1, -1):
+            if not kept or x[kept[-1]] - x[at] >= room:
+                kept.append(at)
+        return kept[::-1]
+
     def _mark(self, mark: Mark, low: float, high: float) -> None:
         seen = visible(mark.x, self.limits)
         x = mark.x[seen]
         y = np.full(len(x), low + (high - low) * mark.y) if isinstance(mark.y, float) else mark.y[seen]
-        if len(x) > MAX_POINTS:
-            x, y = thin(x, y, MAX_POINTS)
         if len(x):
-            self.scatter(x, y, marker=mark.sign, marker_style=self.colour(mark.colour))
+            kept = self._apart(x)
+            self.scatter(x[kept], y[kept], marker=mark.sign, marker_style=self.colour(mark.colour))

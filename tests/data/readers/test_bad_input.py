@@ -185,7 +185,7 @@ def test_null_bytes_in_a_cell_are_kept_and_control_characters_end_nothing(files:
         ("a.json", "[]"),
         ("a.json", '{"data": []}'),
         ("a.csv", "prompt,completion\n"),
-        ("a.jsonl.gz", gzip.compress(b"")),
+        ("a.jsonl.gz", gzip.compress(b"", mtime=0)),
     ],
 )
 def test_a_file_without_a_row_is_said_to_be_empty(files: Files, name: str, content: str | bytes) -> None:

@@ -43,7 +43,9 @@ class GoOnDialog(ModalScreen[GoOn | None]):
             if self.extends:
                 with Horizontal(classes="number"):
                     yield Label("Updates in all")
-                    yield Input(placeholder=f"more than {max(self.done, self.planned)}", id="updates", compact=True)
+                    yield Input(
+                        placeholder=f"more than {max(self.done, self.planned)}", id="updates", type="integer", compact=True
+                    )
                 yield Static("", classes="complaint", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
