@@ -26,6 +26,7 @@ OutOfMemoryError = type("OutOfMemoryError", (RuntimeError,), {})
         (Exception("No space left on device (os error 28)"), "disk-full", "disk"),  # the tokenizers library says it so
         (OSError(errno.EFBIG, "File too large"), "disk-full", "disk"),
         (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"), "disk-full", "disk"),
+        (RuntimeError("basic_ios::clear: iostream error"), "disk-full", "disk"),
         (OSError(errno.EROFS, "Read-only file system"), "error", "read-only"),
         (OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "out-of-memory", "2.00 GiB"),
         (RuntimeError("[enforce fail] not enough memory: you tried to allocate 8 bytes"), "out-of-memory", "8 bytes"),

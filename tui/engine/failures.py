@@ -14,7 +14,7 @@ from tui.run.events import Failed
 from tui.session.file import SessionError
 
 
-TORN_ARCHIVE = ("PytorchStreamWriter failed", "file write failed", "inline_container.cc", "unexpected pos")
+TORN_ARCHIVE = ("PytorchStreamWriter failed", "file write failed", "inline_container.cc", "unexpected pos", "iostream error")
 """What torch says in place of the error of the system when it could not write a file to its end."""
 
 
