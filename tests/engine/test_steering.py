@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -43,6 +44,17 @@ def needs_much(outputs, labels, num_items_in_batch=None):
         )
     return usual(outputs, labels)
 """
+ORDERS = """
+import sys
+from pathlib import Path
+from tui.run import commands
+from tui.run.folder import RunFolder
+from tui.run.process import send
+for number in range(20):
+    send(RunFolder(Path(sys.argv[1])), commands.Change(values={"evaluation.sample_steps": int(sys.argv[2]) + number}))
+"""
+"""A window that gives twenty orders, one after the other."""
+FIRST = ("1000000", "2000000")
 SAVED = {"save_strategy": "steps", "save_steps": 5}
 EXTENDED = 70
 
@@ -124,7 +136,9 @@ def steered(runs: Runs) -> RunState:
     ):
         send(folder, command)
         wait_for(folder, done, 20)
-    step = wait_for(folder, at_step(10), 20).last_step
+    windows = [subprocess.Popen([sys.executable, "-c", ORDERS, str(folder.path), first]) for first in FIRST]
+    assert [window.wait(60) for window in windows] == [0, 0]
+    step = wait_for(folder, lambda state, event: len(state.changes) >= 42, 20).last_step
     assert step is not None
     now = [event.step for event in read_events(folder) if isinstance(event, events.StepDone)][-1]
     send(folder, commands.Change(values={"training.max_steps": now + 60}))
@@ -142,6 +156,12 @@ def test_what_is_asked_for_is_done_at_the_next_update(runs: Runs, steered: RunSt
         answer = next(event for event in told if isinstance(event, kind))
         assert answer.step <= between[0].step + 1  # type: ignore[attr-defined]
     assert [one.prompt for one in steered.samples][:2] == ["hi", "hi"]
+
+
+def test_two_windows_that_give_orders_at_once_are_both_obeyed(steered: RunState) -> None:
+    taken = [int(change.values.get("evaluation.sample_steps") or 0) for change in steered.changes]
+    for first in map(int, FIRST):
+        assert [value for value in taken if first <= value < first + 20] == list(range(first, first + 20))
 
 
 def test_another_rate_is_taken_at_the_next_update_and_stays(steered: RunState) -> None:
