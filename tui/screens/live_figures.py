@@ -172,7 +172,7 @@ def _speed(state: RunState, session: Session | None) -> Rows:
     ]
     share = figures.utilisation(state, max(1, len(figures.device_indices(session))))
     if share is not None:
-        rows.append(("of peak", f"{share:.1%} of its arithmetic"))
+        rows.append(("arithmetic", f"{share:.1%} of peak"))
     if busy := figures.busy_share(state, session):
         rows.append(("GPU busy", words.share(busy[0])))
     return rows

@@ -96,7 +96,8 @@ def headline(shown: Collection[RunRow], all_of_them: int, marked: int) -> str:
     """How many there are, and what to do with them."""
     if not all_of_them:
         return "No runs yet. Start one on Tune (F4, then ctrl+t)."
-    told = f"{len(shown)} of {all_of_them} runs" if len(shown) < all_of_them else f"{all_of_them} runs"
+    runs = f"{all_of_them} run{'s' * (all_of_them != 1)}"
+    told = f"{len(shown)} of {runs}" if len(shown) < all_of_them else runs
     live = sum(not row.ended and not row.place for row in shown)
     waiting = sum(bool(row.place) for row in shown)
     parts = [

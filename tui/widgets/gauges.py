@@ -82,7 +82,7 @@ class Gauges(Widget):
     def _groups(self) -> list[tuple[str, list[Gauge]]]:
         if self.gpus:
             return [(f"GPU {gpu.index} {plain(gpu.name)}", gpu_gauges(gpu, self.own_pid)) for gpu in self.gpus]
-        return [("No GPU: the processor trains", host_gauges(self.host))] if self.host else []
+        return [("No GPU here", host_gauges(self.host))] if self.host else []
 
     def _block(self, title: str, gauges: list[Gauge]) -> Content:
         lines = [Content.styled(title, self.get_visual_style("gauges--name"))]
