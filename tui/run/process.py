@@ -16,10 +16,11 @@ from tui.run.lock import holder_of, is_running
 from tui.session import file
 
 
-def start_engine(folder: RunFolder, *, owner: int | None = None) -> subprocess.Popen[bytes]:
+def start_engine(folder: RunFolder, *, owner: int | None = None, device: str = "auto") -> subprocess.Popen[bytes]:
     """Start the engine of a folder in a session of its own, its output in ``engine.log``. Raises OSError.
 
     With `owner`, the number of a process, the engine ends when that process does (a workbench does, a run does not).
+    `device` is where it computes when no session says so: ``cpu``, or GPUs by number or UUID.
     """
     # -P: nothing that lies around may be imported in place of a library; -u: what was printed last must be in the log
     words = [sys.executable, "-P", "-u", "-m", "tui.engine", str(folder.path)]
@@ -34,7 +35,7 @@ def start_engine(folder: RunFolder, *, owner: int | None = None) -> subprocess.P
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=folder.path,
-            env=os.environ | device_environment(folder),
+            env=os.environ | device_environment(folder, device),
         )
     finally:
         os.close(log)
@@ -46,10 +47,10 @@ def resume_run(folder: RunFolder, values: dict[str, int | float]) -> None:
     start_engine(folder)
 
 
-def device_environment(folder: RunFolder) -> dict[str, str]:
-    """The variables that show an engine the devices its session names; none for a workbench, which has no session."""
+def device_environment(folder: RunFolder, device: str = "auto") -> dict[str, str]:
+    """The variables that show an engine the devices its session names; `device` is for one without, a workbench."""
     try:
-        device = file.load(folder.session).model.device if folder.session.exists() else "auto"
+        device = file.load(folder.session).model.device if folder.session.exists() else device
         device = (assigned(folder) or device) if device == "auto" else device
     except file.SessionError:  # the engine says what is wrong with it
         return {}

@@ -15,10 +15,10 @@ from tui.run.watcher import follow, read_state
 from tui.session.sections.chat import ChatSection
 
 
-def open_workbench() -> RunFolder:
-    """Start an engine that belongs to this process and ends with it. Raises OSError."""
+def open_workbench(device: str = "auto") -> RunFolder:
+    """Start an engine that belongs to this process and ends with it, on ``cpu`` or GPUs by number. Raises OSError."""
     folder = create_workbench()
-    start_engine(folder, owner=os.getpid())
+    start_engine(folder, owner=os.getpid(), device=device)
     return folder
 
 
