@@ -1,73 +1,194 @@
-"""A chat without a window: one prompt, or a conversation line by line."""
+"""A chat without a window: one prompt, several, or a conversation line by line."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from tui.console import say, to_json
 from tui.run import commands, events
 from tui.run.folder import RunFolder, find_run
 from tui.run.process import send
-from tui.run.talk import ask, engine_for, request
+from tui.run.talk import ask, engine_for, open_workbench, opening, request
 from tui.session import file
 from tui.session.sections.chat import ChatSection
 
+FIGURES = ("tokens", "tokens_per_s", "first_token_s", "prompt_tokens", "kept_tokens", "context_tokens", "ending", "error")
+"""What ``--json`` tells of an answer beside its text."""
 
-def converse(name: str, prompt: str | None, *, base: bool, as_json: bool) -> int:
-    """Ask one prompt, or every line of stdin as a conversation. Returns the exit code."""
-    run = find_run(name)
-    settings = file.load(run.session).chat if run else ChatSection()
-    folder, model = engine_for(run)
-    voice: events.Voice = "base" if base or not run else "tuned"
-    history: list[commands.Message] = []
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line says of a chat."""
+
+    name: str
+    """A run, a model folder, or a model on the hub."""
+    voices: tuple[events.Voice, ...]
+    checkpoint: int | None = None
+    other: str = ""
+    """The adapter of the voice `other`."""
+    sampling: tuple[tuple[str, Any], ...] = ()
+    """What is another than the session of the run says, by its name there."""
+    load_in_4bit: bool | None = None
+    device: str = "auto"
+    as_json: bool = False
+
+
+class NothingToTalkTo(Exception):
+    """There is no such thing; the text says so in one sentence."""
+
+
+def converse(wanted: Wanted, prompt: str | None, *, apart: bool = False) -> int:
+    """Ask one prompt, or what stdin has: all of it at once, each line by itself (`apart`), or from a terminal in turns.
+
+    Returns the exit code. Raises SessionError and NothingToTalkTo.
+    """
+    run = find_run(wanted.name)
+    settings = _settings(run, wanted)
+    folder, model = _engine(run, wanted)
+    talk = _Talk(folder, wanted, settings, model)
     code = 0
-    for line in [prompt] if prompt is not None else iter(_read_line, None):
-        asked = [*history, commands.Message("user", line or "")]
-        chat = request(asked, voice, settings, model or ("" if run else name))
-        reply, code = _stream(folder, chat, as_json)
-        if not code:
-            history = [*asked, commands.Message("assistant", reply)]
-    if folder != run:
-        send(folder, commands.Release())
+    try:
+        for text in _prompts(prompt, apart):
+            if apart or not sys.stdin.isatty():
+                talk.histories.clear()
+            code = max(code, talk.say(text))
+    finally:
+        if folder != run:
+            send(folder, commands.Release())
     return code
+
+
+def _settings(run: RunFolder | None, wanted: Wanted) -> ChatSection:
+    session = file.from_table({}) if run is None else file.load(run.session)
+    return file.replace_values(session, {f"chat.{name}": value for name, value in wanted.sampling}).chat
+
+
+def _engine(run: RunFolder | None, wanted: Wanted) -> tuple[RunFolder, str]:
+    """Who is asked, and which model to name there."""
+    if wanted.checkpoint is not None:
+        if run is None:
+            raise NothingToTalkTo(f"{wanted.name} is no run, so that it has no checkpoints")
+        place = run.checkpoints / f"checkpoint-{wanted.checkpoint}"
+        if not place.is_dir():
+            steps = sorted(int(path.name.partition("-")[2]) for path in run.checkpoints.glob("checkpoint-[0-9]*"))
+            there = ", ".join(map(str, steps))
+            raise NothingToTalkTo(f"{run.name} has no checkpoint {wanted.checkpoint}; it has {there or 'none'}")
+        return open_workbench(wanted.device), str(place)
+    if run is not None and wanted.load_in_4bit is None and wanted.device == "auto":
+        return engine_for(run)
+    return open_workbench(wanted.device), str(run.path) if run else _folder_or_name(wanted.name)
+
+
+def _folder_or_name(name: str) -> str:
+    """The engine works somewhere else: a folder is told by its whole path."""
+    path = Path(name).expanduser()
+    return str(path.absolute()) if path.is_dir() else name
+
+
+def _prompts(prompt: str | None, apart: bool) -> Iterator[str]:
+    if prompt is not None:
+        yield prompt
+    elif sys.stdin.isatty():
+        yield from iter(_read_line, None)
+    elif apart:
+        yield from (line.strip() for line in sys.stdin if line.strip())
+    elif text := sys.stdin.read().strip():
+        yield text
+    else:
+        raise NothingToTalkTo("there is nothing to say: stdin is empty, and no --prompt was given")
 
 
 def _read_line() -> str | None:
     try:
-        return input("> " if sys.stdin.isatty() else "")
+        return input("> ")
     except EOFError:
         return None
 
 
-def _stream(folder: RunFolder, chat: commands.Chat, as_json: bool) -> tuple[str, int]:
-    """Print an answer as it comes. Returns it whole, and the exit code."""
-    pieces = []
-    try:
-        for event in ask(folder, chat):
-            match event:
-                case events.Replied(error=error) if error:
-                    say(error)
-                    return "", 1
-                case events.Replied():
-                    pieces.append(event.text)
-                    if not as_json:
-                        print(_printable(event.text), end="", flush=True)
-                    elif event.done:
-                        told = {"text": "".join(pieces), "tokens": event.tokens, "tokens_per_s": event.tokens_per_s}
-                        print(to_json({"prompt": chat.speakers[0].messages[-1].content, "voice": event.voice, **told}))
-                case events.PhaseChanged(text=text) if text:
-                    say(text)
-                case events.Failed(text=text) | events.EngineSeen(reason=text):
-                    say(text)
-                    return "", 1
-    except KeyboardInterrupt:
-        send(folder, commands.Cancel(id=chat.id))
-        say("\nstopped")
-    if not as_json:
-        print(flush=True)
-    return "".join(pieces), 0
+class _Talk:
+    """A conversation with one engine; each voice goes on from what it said itself."""
+
+    def __init__(self, folder: RunFolder, wanted: Wanted, settings: ChatSection, model: str) -> None:
+        self.folder, self.wanted, self.settings, self.model = folder, wanted, settings, model
+        self.histories: dict[events.Voice, tuple[commands.Message, ...]] = {}
+
+    def say(self, text: str) -> int:
+        """Say something and print the answers. Returns the exit code."""
+        asked = {voice: (*self.histories.get(voice, ()), commands.Message("user", text)) for voice in self.wanted.voices}
+        answers, code = self._answers(self._request(asked), text)
+        for voice, told in answers.items():
+            self.histories[voice] = (*asked[voice], commands.Message("assistant", told))
+        return code
+
+    def _request(self, asked: dict[events.Voice, tuple[commands.Message, ...]]) -> commands.Chat:
+        first = request((), "tuned", self.settings, self.model)
+        speakers = tuple(
+            commands.Speaker(voice, (*opening(self.settings), *messages), self.wanted.other if voice == "other" else "")
+            for voice, messages in asked.items()
+        )
+        return replace(first, speakers=speakers, load_in_4bit=self.wanted.load_in_4bit)
+
+    def _answers(self, chat: commands.Chat, prompt: str) -> tuple[dict[events.Voice, str], int]:
+        """Print answers as they come. Returns them whole, and the exit code."""
+        pieces: dict[events.Voice, list[str]] = {}
+        code = 0
+        told = ask(self.folder, chat)
+        try:
+            for event in told:
+                match event:
+                    case events.Replied():
+                        code = max(code, self._print(event, pieces, prompt))
+                    case events.PhaseChanged(text=text) if text:
+                        say(text)
+                    case events.Failed(text=text) | events.EngineSeen(reason=text, alive=False):
+                        say(text)
+                        return {}, 1
+        except KeyboardInterrupt:
+            send(self.folder, commands.Cancel(id=chat.id))
+            say("\nstopped")
+        return {voice: "".join(texts) for voice, texts in pieces.items()}, code
+
+    def _print(self, event: events.Replied, pieces: dict[events.Voice, list[str]], prompt: str) -> int:
+        """Print what one piece of an answer adds; 1 when there is no answer."""
+        begun = event.voice in pieces
+        if event.error:
+            say(f"{event.voice}: {event.error}" if len(self.wanted.voices) > 1 else event.error)
+            if self.wanted.as_json:
+                print(to_json(_row(event, prompt, "".join(pieces.get(event.voice, ())))), flush=True)
+            return 1
+        pieces.setdefault(event.voice, []).append(event.text)
+        if self.wanted.as_json:
+            if event.done:
+                print(to_json(_row(event, prompt, "".join(pieces[event.voice]))), flush=True)
+            return 0
+        if not begun and len(self.wanted.voices) > 1:
+            print(f"{event.voice}:")
+        print(printable(event.text), end="\n" if event.done else "", flush=True)
+        if event.done and event.ending in ("length", "full"):
+            say("cut off: " + ("the longest answer is reached" if event.ending == "length" else "the context is full"))
+        return 0
 
 
-def _printable(text: str) -> str:
+def _row(event: events.Replied, prompt: str, text: str) -> dict[str, Any]:
+    """One answer for ``--json``."""
+    figures = {name: getattr(event, name) for name in FIGURES}
+    rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}
+    return {"prompt": prompt, "voice": event.voice, "text": text, **rounded}
+
+
+def printable(text: str) -> str:
     """What a model says, unable to steer the terminal."""
     return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def voices_of(*, base: bool, compare: bool, other: str) -> tuple[events.Voice, ...]:
+    """Who answers: the model as it was asked for, its base model, both, or the model beside another adapter."""
+    if other:
+        return ("tuned", "other")
+    if compare:
+        return ("base", "tuned")
+    return ("base",) if base else ("tuned",)

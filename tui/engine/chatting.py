@@ -1,4 +1,4 @@
-"""Answers: one conversation piece by piece, or many held-out prompts at once."""
+"""Answers: one conversation piece by piece, or many prompts at once."""
 
 from __future__ import annotations
 
@@ -6,147 +6,268 @@ import unsloth  # noqa: F401  # isort: skip  (must come before transformers and 
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
 import torch
-from transformers import StoppingCriteria, StoppingCriteriaList, TextStreamer
+from transformers import StoppingCriteria, StoppingCriteriaList
+from transformers.generation.streamers import BaseStreamer
 from unsloth import FastLanguageModel
 
+from tui.engine.choosing import processors
 from tui.engine.emit import Emit
 from tui.engine.loading import Loaded
-from tui.run.commands import Chat, Speaker
-from tui.run.events import Replied, Voice
+from tui.engine.pieces import Characters, StopTexts
+from tui.engine.remembering import Memory, watching
+from tui.engine.writing import Turn, Writer
+from tui.run.commands import Chat, Sampling, Speaker
+from tui.run.events import Ending, Replied, Voice
 
-Turn = dict[str, Any]
-"""What a chat template takes: role, content, and whatever else it knows."""
 PIECE_S = 0.05
 """Tokens that come within this time travel together."""
 BATCH = 16
 
+NO_BASE = "there is no base model to hear: this model has no adapter that could be switched off and leave it unchanged"
+NO_OTHER = "no other adapter is loaded beside this model"
 
-def answer(loaded: Loaded, chat: Chat, emit: Emit, cancelled: Callable[[], bool]) -> None:
-    """Answer a conversation in every voice it asks for, as `Replied` events."""
+
+def answer(loaded: Loaded, chat: Chat, emit: Emit, cancelled: Callable[[], bool], memory: Memory | None = None) -> None:
+    """Answer a conversation in every voice it asks for, as `Replied` events; `memory` has what the voices have read."""
     FastLanguageModel.for_inference(loaded.model)
     for speaker in chat.speakers:
-        voice = speaker.voice
-        if voice == "base" and loaded.tuned and not loaded.has_adapter:
-            text = (
-                "there is no base model to hear: this model has no adapter that could be switched off and leave it unchanged"
-            )
-            emit(Replied(id=chat.id, voice=voice, done=True, error=text))
+        if refusal := why_silent(loaded, speaker.voice):
+            emit(Replied(id=chat.id, voice=speaker.voice, done=True, error=refusal))
         else:
-            _answer_as(speaker, loaded, chat, emit, cancelled)
+            _answer_as(speaker, loaded, chat, emit, cancelled, memory or Memory())
+
+
+def why_silent(loaded: Loaded, voice: Voice) -> str:
+    """Why a model cannot speak with this voice; empty when it can."""
+    if voice == "base" and loaded.tuned and not loaded.has_adapter:
+        return NO_BASE
+    return NO_OTHER if voice == "other" and not loaded.other else ""
 
 
 def answer_all(
     loaded: Loaded, prompts: Sequence[list[Turn]], voice: Voice, max_new_tokens: int, cancelled: Callable[[], bool]
 ) -> Iterator[dict[int, str]]:
-    """The likeliest answers to many prompts, batch by batch, as position to answer, until cancelled.
+    """The likeliest answers to many prompts, batch by batch, as position to answer, until cancelled."""
+    greedy = Sampling(temperature=0, max_new_tokens=max_new_tokens)
+    for batch in answer_together(loaded, prompts, voice, greedy, cancelled):
+        yield {at: made.text for at, made in batch.items()}
 
-    Prompts of one length are answered together: without padding an answer does not depend on its neighbours.
+
+def answer_together(
+    loaded: Loaded, prompts: Sequence[list[Turn]], voice: Voice, wanted: Sampling, cancelled: Callable[[], bool]
+) -> Iterator[dict[int, Answer]]:
+    """The answers of a voice to many prompts, batch by batch, as position to answer, until cancelled. Raises DataError.
+
+    Prompts of one length are answered together: without padding an answer does not depend on its neighbours. Of one that
+    does not fit there is an answer without text.
     """
     FastLanguageModel.for_inference(loaded.model)
-    encode = _encode if getattr(loaded.tokenizer, "chat_template", None) else _plain
-    encoded = [encode(loaded, prompt) for prompt in prompts]
-    stopping = StoppingCriteriaList([_Cancelled(cancelled)])
-    order = sorted(range(len(encoded)), key=lambda at: encoded[at].shape[1])
-    for length, group in groupby(order, key=lambda at: encoded[at].shape[1]):
+    writer = Writer(loaded.tokenizer, loaded.data)
+    ids = [writer.ids(prompt) for prompt in prompts]
+    for length, group in groupby(sorted(range(len(ids)), key=lambda at: len(ids[at])), key=lambda at: len(ids[at])):
         members = list(group)
         for start in range(0, len(members), BATCH):
             if cancelled():
                 return
             batch = members[start : start + BATCH]
-            ids = torch.cat([encoded[at] for at in batch]).to(loaded.model.device)
-            made = _generate(loaded, voice, ids, max_new_tokens=max_new_tokens, do_sample=False, stopping_criteria=stopping)
+            answers = {at: Answer(writer, wanted, ends_of(loaded, writer), loaded.context_tokens - length) for at in batch}
+            if length < loaded.context_tokens:
+                _generate(loaded, voice, [ids[at] for at in batch], list(answers.values()), wanted, cancelled, Memory())
             if cancelled():  # these were cut short
                 return
-            yield {
-                at: loaded.tokenizer.decode(row[length:], skip_special_tokens=True)
-                for at, row in zip(batch, made, strict=True)
-            }
+            yield answers
 
 
-def _answer_as(speaker: Speaker, loaded: Loaded, chat: Chat, emit: Emit, cancelled: Callable[[], bool]) -> None:
-    voice, wanted = speaker.voice, chat.sampling
-    if wanted.seed is not None:
-        torch.manual_seed(wanted.seed)
-    sampling = {"temperature": wanted.temperature, "top_p": wanted.top_p, "top_k": wanted.top_k, "min_p": wanted.min_p}
-    chosen = {"do_sample": True, **sampling} if wanted.temperature > 0 else {"do_sample": False}
-    pieces = _Pieces(loaded.tokenizer, lambda text: emit(Replied(id=chat.id, voice=voice, text=text)))
-    ids = _encode(loaded, [{"role": turn.role, "content": turn.content} for turn in speaker.messages])
-    _generate(
-        loaded,
-        voice,
-        ids.to(loaded.model.device),
-        max_new_tokens=wanted.max_new_tokens,
-        repetition_penalty=wanted.repetition_penalty,
-        streamer=pieces,
-        stopping_criteria=StoppingCriteriaList([_Cancelled(cancelled)]),
-        **chosen,
-    )
-    emit(Replied(id=chat.id, voice=voice, done=True, tokens=pieces.tokens, tokens_per_s=pieces.tokens_per_s))
+class Answer:
+    """One answer as it comes: its text, what ends it, and how fast it is. Times are of time.monotonic()."""
 
+    def __init__(self, writer: Writer, wanted: Sampling, ends: frozenset[int], room: int) -> None:
+        self.characters, self.stops = Characters(writer.decode), StopTexts(wanted.stop)
+        self.ends, self.limit = ends, max(0, min(wanted.max_new_tokens, room))
+        self.at_limit: Ending = "length" if wanted.max_new_tokens <= room else "full"
+        self.ending: Ending = ""
+        self.tokens = 0
+        self.text = ""
+        self.began = time.monotonic()
+        self.first = self.last = 0.0
 
-def _encode(loaded: Loaded, messages: list[Turn]) -> torch.Tensor:
-    """Token ids of shape (1, length), ready for the answer."""
-    return loaded.tokenizer.apply_chat_template(  # type: ignore[no-any-return]
-        messages, add_generation_prompt=True, tokenize=True, return_tensors="pt", return_dict=True
-    )["input_ids"]
-
-
-def _plain(loaded: Loaded, messages: list[Turn]) -> torch.Tensor:
-    """Token ids of shape (1, length) of a text to be gone on with, for a model without turns."""
-    text = "\n".join(turn["content"] for turn in messages)
-    return loaded.tokenizer(text, return_tensors="pt")["input_ids"]  # type: ignore[no-any-return]
-
-
-def _generate(loaded: Loaded, voice: Voice, ids: torch.Tensor, **chosen: Any) -> torch.Tensor:
-    quiet = loaded.model.disable_adapter() if voice == "base" and loaded.has_adapter else nullcontext()
-    with quiet, torch.inference_mode():
-        return loaded.model.generate(  # type: ignore[no-any-return]
-            input_ids=ids, attention_mask=torch.ones_like(ids), pad_token_id=_pad(loaded.tokenizer), **chosen
-        )
-
-
-def _pad(tokenizer: Any) -> int:
-    return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
-
-
-class _Cancelled(StoppingCriteria):  # type: ignore[misc]
-    def __init__(self, cancelled: Callable[[], bool]) -> None:
-        self.cancelled = cancelled
-
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
-        return torch.full((input_ids.shape[0],), self.cancelled(), dtype=torch.bool, device=input_ids.device)
-
-
-class _Pieces(TextStreamer):  # type: ignore[misc]
-    """Hands text on in pieces, and counts tokens."""
-
-    def __init__(self, tokenizer: Any, hand_on: Callable[[str], None]) -> None:
-        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
-        self.hand_on = hand_on
-        self.tokens = -1  # the first piece is the prompt
-        self.waiting = ""
-        self.first = self.last = self.sent = time.monotonic()
+    @property
+    def first_token_s(self) -> float:
+        return self.first - self.began if self.tokens else 0.0
 
     @property
     def tokens_per_s(self) -> float:
         """Rate from the first token to the last, without the reading of the prompt."""
         return (self.tokens - 1) / (self.last - self.first) if self.tokens > 1 and self.last > self.first else 0.0
 
-    def put(self, value: Any) -> None:
+    def add(self, token: int) -> None:
+        """Hear one more token; after its end nothing is heard any more."""
+        if self.ending:
+            return
         self.tokens += 1
         self.last = time.monotonic()
         if self.tokens == 1:
             self.first = self.last
-        super().put(value)
+        if token in self.ends:
+            self.finish("end")
+            return
+        self.text += self.stops.add(self.characters.add(token))
+        if self.stops.found:
+            self.ending = "stop"
+        elif self.tokens >= self.limit:
+            self.finish(self.at_limit)
 
-    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
-        self.waiting += text
+    def finish(self, ending: Ending) -> None:
+        """End it, with what was held back until it was clear what it is."""
+        if not self.ending:
+            self.text += self.stops.add(self.characters.rest())
+            self.text += self.stops.rest()
+            self.ending = "stop" if self.stops.found else ending
+
+
+def _answer_as(
+    speaker: Speaker, loaded: Loaded, chat: Chat, emit: Emit, cancelled: Callable[[], bool], memory: Memory
+) -> None:
+    began = time.monotonic()
+    context, writer = loaded.context_tokens, Writer(loaded.tokenizer, loaded.data)
+    ids = writer.ids([{"role": turn.role, "content": turn.content} for turn in speaker.messages])
+    told: dict[str, Any] = {"id": chat.id, "voice": speaker.voice, "prompt_tokens": len(ids), "context_tokens": context}
+    if len(ids) >= context:
+        text = (
+            f"the conversation has {len(ids):,} tokens, and with the answer there may be {context:,} "
+            "(model.max_seq_length); leave out its oldest turns"
+        )
+        emit(Replied(**told, done=True, ending="full", error=text))
+        return
+    made = Answer(writer, chat.sampling, ends_of(loaded, writer), context - len(ids))
+    made.began = began
+    pieces = Pieces(made, lambda text: emit(Replied(**told, text=text, **_figures(made))))
+    told["kept_tokens"] = _generate(loaded, speaker.voice, [ids], [made], chat.sampling, cancelled, memory, pieces)
+    emit(Replied(**told, done=True, text=pieces.rest(), ending=made.ending, **_figures(made)))
+
+
+def _figures(made: Answer) -> dict[str, Any]:
+    return {"tokens": made.tokens, "tokens_per_s": made.tokens_per_s, "first_token_s": made.first_token_s}
+
+
+def ends_of(loaded: Loaded, writer: Writer) -> frozenset[int]:
+    """Every token that ends an answer: the model's, the tokenizer's, and what the chat template puts after one."""
+    told = getattr(loaded.model.generation_config, "eos_token_id", None)
+    found = {*(told if isinstance(told, list | tuple) else [told]), writer.inner.eos_token_id, writer.turn_end}
+    return frozenset(token for token in found if token is not None)
+
+
+def _generate(
+    loaded: Loaded,
+    voice: Voice,
+    rows: list[list[int]],
+    answers: Sequence[Answer],
+    wanted: Sampling,
+    cancelled: Callable[[], bool],
+    memory: Memory,
+    pieces: Pieces | None = None,
+) -> int:
+    """Let a voice go on with rows of one length until each answer has ended; how many tokens were known from before."""
+    model = loaded.model
+    kept, past = memory.known(voice, rows[0]) if len(rows) == 1 else (0, None)
+    ids = torch.tensor(rows, device=model.device)
+    chosen: dict[str, Any] = {} if past is None else {"past_key_values": past}
+    with _speaking(loaded, voice), watching(model) as seen, torch.inference_mode():
+        made = model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=max(answer.limit for answer in answers),
+            do_sample=False,  # what is drawn is drawn by the last of the processors
+            logits_processor=processors(wanted, len(rows), model.device),
+            repetition_penalty=wanted.repetition_penalty,
+            eos_token_id=sorted(answers[0].ends),
+            pad_token_id=_pad(loaded.tokenizer),
+            streamer=_Listener(answers, pieces),
+            stopping_criteria=StoppingCriteriaList([_Enough(answers, cancelled)]),
+            **chosen,
+        )
+        if len(rows) == 1:
+            memory.keep(voice, model, made[0].tolist(), seen.past)
+    for answer in answers:
+        answer.finish("cancelled")
+    return kept
+
+
+@contextmanager
+def _speaking(loaded: Loaded, voice: Voice) -> Iterator[None]:
+    """The model with the adapter of a voice, or without one."""
+    if voice == "base" and loaded.has_adapter:
+        with loaded.model.disable_adapter():
+            yield
+    elif voice == "other":
+        loaded.model.set_adapter("other")
+        try:
+            yield
+        finally:
+            loaded.model.set_adapter("default")
+    else:
+        yield
+
+
+def _pad(tokenizer: Any) -> int:
+    inner = getattr(tokenizer, "tokenizer", tokenizer)
+    return int(inner.eos_token_id if inner.pad_token_id is None else inner.pad_token_id)
+
+
+class _Enough(StoppingCriteria):  # type: ignore[misc]
+    def __init__(self, answers: Sequence[Answer], cancelled: Callable[[], bool]) -> None:
+        self.answers, self.cancelled = answers, cancelled
+        self.none: torch.Tensor | None = None
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        over = self.cancelled()
+        ended = [over or bool(answer.ending) for answer in self.answers]
+        if self.none is None:
+            self.none = torch.zeros(len(ended), dtype=torch.bool, device=input_ids.device)
+        return torch.tensor(ended, device=input_ids.device) if any(ended) else self.none
+
+
+class _Listener(BaseStreamer):  # type: ignore[misc]
+    """Hears every token of every row; `generate` tells it the prompts first."""
+
+    def __init__(self, answers: Sequence[Answer], pieces: Pieces | None) -> None:
+        self.answers, self.pieces = answers, pieces
+        self.asked = False
+
+    def put(self, value: torch.Tensor) -> None:
+        if self.asked:
+            for answer, token in zip(self.answers, value.flatten().tolist(), strict=True):
+                answer.add(token)
+            if self.pieces:
+                self.pieces.look()
+        self.asked = True
+
+    def end(self) -> None:
+        """Everything was heard."""
+
+
+class Pieces:
+    """Hands an answer on while it comes, not too often."""
+
+    def __init__(self, answer: Answer, hand_on: Callable[[str], None]) -> None:
+        self.answer, self.hand_on = answer, hand_on
+        self.told = 0
+        self.sent = 0.0
+
+    def look(self) -> None:
+        """Hand on what is new, if it is time."""
         now = time.monotonic()
-        if self.waiting and (stream_end or now - self.sent >= PIECE_S):
-            self.hand_on(self.waiting)
-            self.waiting, self.sent = "", now
+        if len(self.answer.text) > self.told and now - self.sent >= PIECE_S and not self.answer.ending:
+            self.hand_on(self.rest())
+            self.sent = now
+
+    def rest(self) -> str:
+        """What was not handed on yet."""
+        text = self.answer.text[self.told :]
+        self.told = len(self.answer.text)
+        return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unsloth  # noqa: F401  # isort: skip  (must come before transformers and trl)
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from unsloth.tokenizer_utils import load_correct_tokenizer
 
 from tui.catalog.local import ModelError, is_path, read_model
 from tui.engine.arguments import adapter_arguments, loading_arguments
+from tui.machine.gpu import read_gpus, uuid_of
 from tui.run.events import MemoryMeasured
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
-from tui.session.sections.data import JINJA
+from tui.session.sections.data import JINJA, DataSection
 
+QUANTISED = re.compile("(-unsloth)?-bnb-4bit$")
 REWRITING = ("pissa", "olora", "loftq")
 """Adapter starts that take their part out of the weights: without the adapter, what is left is not the base model."""
 
@@ -37,6 +40,10 @@ class Loaded:
     """Whether it is the result of a training rather than a model as it came."""
     base_gone: bool = False
     """Whether the adapter has been merged into the weights in memory."""
+    data: DataSection | None = None
+    """How the rows were read that it was trained on; None where it was not trained here."""
+    other: str = ""
+    """The folder of a second adapter that is loaded beside the first; empty without one."""
 
     @property
     def has_adapter(self) -> bool:
@@ -45,6 +52,16 @@ class Loaded:
         if adapter is None or self.base_gone:
             return False
         return adapter.init_lora_weights not in REWRITING and adapter.bias == "none"
+
+    @property
+    def context_tokens(self) -> int:
+        """The most that prompt and answer together may have."""
+        return int(getattr(self.model, "max_seq_length", 0) or self.model.config.max_position_embeddings)
+
+    @property
+    def four_bit(self) -> bool:
+        base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+        return bool(getattr(base, "is_loaded_in_4bit", False))
 
     @property
     def device(self) -> str:
@@ -64,7 +81,7 @@ def load_model(session: Session, name: str = "") -> Loaded:
         chosen["rope_scaling"] = _whole_rope(chosen["rope_scaling"], name, session)
     model, tokenizer = FastLanguageModel.from_pretrained(**chosen)
     model.generation_config.max_length = None  # answers have a length of their own, and both together warn each time
-    return Loaded(name, model, _with_template(tokenizer, session))
+    return Loaded(name, model, _with_template(tokenizer, session), data=session.data if session.data.source else None)
 
 
 def earlier_adapter(session: Session) -> str:
@@ -79,9 +96,9 @@ def earlier_adapter(session: Session) -> str:
     return str(found)
 
 
-def load_tokenizer(session: Session) -> Any:
+def load_tokenizer(session: Session, name: str = "") -> Any:
     """The tokenizer alone, as `load_model` gives it. Raises ModelError and hub errors."""
-    name = session.model.name
+    name = name or session.model.name
     if is_path(name):
         read_model(name)
         name = str(Path(name).expanduser())
@@ -97,6 +114,37 @@ def add_adapter(loaded: Loaded, session: Session) -> None:
     if session.model.full_finetuning or session.lora.continue_from:
         return
     loaded.model = FastLanguageModel.get_peft_model(loaded.model, **adapter_arguments(session))
+
+
+def load_other(loaded: Loaded, folder: str, base: str) -> None:
+    """Load another adapter beside the model's own, for the voice `other`. Raises ModelError where they do not fit."""
+    if not loaded.has_adapter:
+        raise ModelError("two adapters are compared on one base model, and here is none that an adapter left as it was")
+    own = loaded.model.peft_config["default"].base_model_name_or_path
+    if not _same_base(own, base):
+        raise ModelError(f"{folder} was trained on {base}, and what is loaded on {own}")
+    if loaded.other:
+        loaded.model.delete_adapter("other")
+        loaded.other = ""
+    loaded.model.load_adapter(folder, "other")
+    loaded.other = folder
+
+
+def _same_base(one: str, other: str) -> bool:
+    """Whether two names mean one model; Unsloth has names of its own for its 4-bit versions."""
+    if is_path(one) and is_path(other):
+        return Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
+    return QUANTISED.sub("", one).lower().split("/")[-1] == QUANTISED.sub("", other).lower().split("/")[-1]
+
+
+def free_memory() -> tuple[float, str, int | None]:
+    """Free bytes where a model would be loaded, what that is called, and the number of the GPU (None on a CPU)."""
+    if not torch.cuda.is_available():
+        return float(psutil.virtual_memory().available), "the CPU", None
+    index = torch.cuda.current_device()
+    uuid = str(torch.cuda.get_device_properties(index).uuid)
+    here = next((number for number in range(len(read_gpus())) if uuid in uuid_of(number)), index)
+    return float(torch.cuda.mem_get_info(index)[0]), f"GPU {here}", here
 
 
 def measure_memory(moment: Any) -> MemoryMeasured:

@@ -17,6 +17,7 @@ from tui.engine.control import Control
 from tui.engine.emit import Emit, emitter
 from tui.engine.notify import notify_of
 from tui.engine.resuming import unobeyed
+from tui.engine.talking import refuse
 from tui.engine.vigil import Vigil
 from tui.engine.work import work
 from tui.machine.gpu import GpuReading, read_gpus
@@ -131,11 +132,9 @@ def _obey(command: commands.Command, folder: RunFolder, control: Control, emit: 
             control.paused = True
             if control.leave("preparing"):
                 _end(folder, "paused", emit)
-        case commands.Chat() if control.stage in ("preparing", "training"):
-            text = "the model is still training; it can be talked to when that is done"
-            for speaker in command.speakers:
-                emit(events.Replied(id=command.id, voice=speaker.voice, done=True, error=text))
-        case commands.Chat() | commands.Preview() | commands.Inspect():
+        case commands.Chat() | commands.ShowPrompt() | commands.AnswerSet() if control.stage in ("preparing", "training"):
+            refuse(command, "the model is still training; it can be talked to when that is done", emit)
+        case commands.Chat() | commands.ShowPrompt() | commands.AnswerSet() | commands.Preview() | commands.Inspect():
             control.add(command)
         case commands.Checkpoint() | commands.Evaluate() | commands.Sample() | commands.Change():
             control.order(command)

@@ -78,6 +78,10 @@ class Tokens:
                 made[at] = next(one for one in (texts[at], found.get(at)) if isinstance(one, DataError))
         return [made[at] for at in range(len(examples))]
 
+    def ids_of(self, text: str) -> list[int]:
+        """The ids of a text that an answer is to follow, with the begin token where an example would have it."""
+        return self._tokenised([text], self._wants_special(text))[0]
+
     def rows_of(self, encoded: Encoded) -> Iterator[tuple[list[int], list[int]]]:
         """Ids and labels of the rows that the trainer gets of an example, also those of which nothing is learned."""
         length = self.max_seq_length

@@ -8,7 +8,6 @@ import traceback
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.engine import failures, inspecting
@@ -22,10 +21,10 @@ from tui.engine.inspecting import IMPORTING
 from tui.engine.notify import notify_of
 from tui.engine.retry import try_again
 from tui.engine.resuming import Start, begin, write_or_compare
+from tui.engine.talking import Talk
 from tui.run import events
-from tui.run.commands import Chat, Inspect, Preview, Resume
+from tui.run.commands import Inspect, Preview, Resume
 from tui.run.folder import RunFolder
-from tui.session import file
 from tui.session.schema import Session
 
 if TYPE_CHECKING:
@@ -37,20 +36,22 @@ FOREVER_S = 10 * 365 * 86400.0
 
 def work(folder: RunFolder, order: Resume, control: Control, emit: Emit) -> int:
     """Train when the folder holds a session, then answer what is asked. Returns the exit code: 0 done, 1 failed."""
-    loaded = None
+    talk = Talk(folder, control, emit)
     keep_s = FOREVER_S
     if folder.session.exists():
         try:
             session, start = begin(folder, order, emit)
-            loaded, outcome = _run_or_retry(folder, session, start, control, emit)
+            talk.loaded, outcome = _run_or_retry(folder, session, start, control, emit)
             notify_of(folder, outcome, emit)
             keep_s = session.chat.keep_loaded_minutes * 60
+            if keep_s and not control.released.is_set():
+                talk.take(talk.loaded)
         except BaseException as error:
             failure = failures.explain(error)
             emit(failure)
             notify_of(folder, f"failed: {failure.text}", emit)
             return 1
-    _answer_jobs(loaded, keep_s, control, emit)
+    _answer_jobs(talk, keep_s, control, emit)
     return 0
 
 
@@ -186,17 +187,17 @@ def _compare(session: Session, loaded: Loaded, split: Split, control: Control, e
             )
 
 
-def _answer_jobs(loaded: Loaded | None, keep_s: float, control: Control, emit: Emit) -> None:
+def _answer_jobs(talk: Talk, keep_s: float, control: Control, emit: Emit) -> None:
     control.enter("idle")
     while (job := control.next_job(keep_s)) is not None:
         try:
             match job:
-                case Chat():
-                    loaded = _chat(job, loaded, control, emit)
                 case Preview():
                     inspecting.preview(job, emit)
                 case Inspect():
                     inspecting.inspect(job, emit, partial(control.unwanted, job.id))
+                case _:
+                    talk.do(job)
         except Exception as error:
             failure = failures.explain(error)
             emit(events.PhaseChanged(phase="ready"))
@@ -204,40 +205,9 @@ def _answer_jobs(loaded: Loaded | None, keep_s: float, control: Control, emit: E
 
 
 def _refuse(job: Job, text: str, emit: Emit) -> None:
-    """Say why there is no answer."""
+    """Say why a look into data found nothing."""
     match job:
-        case Chat():
-            for speaker in job.speakers:
-                emit(events.Replied(id=job.id, voice=speaker.voice, done=True, error=text))
         case Preview():
             emit(events.Previewed(id=job.id, row=job.row, error=text))
         case Inspect():
             emit(events.Inspected(id=job.id, done=True, error=text))
-
-
-def _chat(job: Chat, loaded: Loaded | None, control: Control, emit: Emit) -> Loaded:
-    if loaded is None or (job.model and job.model != loaded.name):
-        loaded = _load_for_chat(job.model, emit)
-    from tui.engine.chatting import answer
-
-    answer(loaded, job, emit, partial(control.unwanted, job.id))
-    return loaded
-
-
-def _load_for_chat(name: str, emit: Emit) -> Loaded:
-    """Load a run's adapter with the run's own settings, or any other model with the defaults."""
-    emit(events.PhaseChanged(phase="importing", text=IMPORTING))
-    from tui.engine.loading import load_model
-
-    emit(events.PhaseChanged(phase="loading", text=f"loading {name}"))
-    run = find_run_folder(name)
-    loaded = load_model(Session(), name) if run is None else load_model(file.load(run.session), str(run.adapter))
-    loaded.name, loaded.tuned = name, run is not None
-    emit(events.PhaseChanged(phase="ready"))
-    return loaded
-
-
-def find_run_folder(name: str) -> RunFolder | None:
-    """The run of that folder, or None when the name means a model."""
-    run = RunFolder(Path(name))
-    return run if run.session.is_file() else None

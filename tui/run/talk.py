@@ -73,7 +73,7 @@ def _hear(
     until = threading.Event()
     send(folder, wanted)
     try:
-        for event in follow(folder, until):
+        for event in follow(folder, until, thin=True):
             match event:
                 case (
                     events.Inspected(id=wanted.id)
@@ -84,6 +84,8 @@ def _hear(
                     yield event
                 case events.PhaseChanged() | events.ModelReady() if event.time >= wanted.time:
                     yield event
+                case events.Failed() if event.time < wanted.time:
+                    pass  # of an earlier engine of this run
                 case events.EngineSeen(alive=False) | events.Failed():
                     yield event
                     return
