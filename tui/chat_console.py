@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,11 +48,12 @@ def converse(wanted: Wanted, prompt: str | None, *, apart: bool = False) -> int:
     """
     run = find_run(wanted.name)
     settings = _settings(run, wanted)
+    texts = _prompts(prompt, apart)
     folder, model = _engine(run, wanted)
     talk = _Talk(folder, wanted, settings, model)
     code = 0
     try:
-        for text in _prompts(prompt, apart):
+        for text in texts:
             if apart or not sys.stdin.isatty():
                 talk.histories.clear()
             code = max(code, talk.say(text))
@@ -89,17 +90,16 @@ def _folder_or_name(name: str) -> str:
     return str(path.absolute()) if path.is_dir() else name
 
 
-def _prompts(prompt: str | None, apart: bool) -> Iterator[str]:
+def _prompts(prompt: str | None, apart: bool) -> Iterable[str]:
     if prompt is not None:
-        yield prompt
-    elif sys.stdin.isatty():
-        yield from iter(_read_line, None)
-    elif apart:
-        yield from (line.strip() for line in sys.stdin if line.strip())
-    elif text := sys.stdin.read().strip():
-        yield text
-    else:
-        raise NothingToTalkTo("there is nothing to say: stdin is empty, and no --prompt was given")
+        return [prompt]
+    if sys.stdin.isatty():
+        return iter(_read_line, None)
+    if apart:
+        return (line.strip() for line in sys.stdin if line.strip())
+    if text := sys.stdin.read().strip():
+        return [text]
+    raise NothingToTalkTo("there is nothing to say: stdin is empty, and no --prompt was given")
 
 
 def _read_line() -> str | None:

@@ -189,7 +189,8 @@ def answers() -> dict[str, Any]:
     loaded.model.generate = remember
     chat = ChatSection(temperature=1.25, top_p=0.75, top_k=9, min_p=0.05, repetition_penalty=1.1, max_new_tokens=3)
     answer(loaded, request([Message("user", "hi")], "tuned", chat), lambda event: None, lambda: False)
-    return {name: given[name] for name in (*chat.model_fields_set, "do_sample")}
+    scored = {key: value for it in given["logits_processor"] for key, value in vars(it).items() if hasattr(chat, key)}
+    return scored | {name: given[name] for name in ("repetition_penalty", "max_new_tokens")}
 
 
 def without_turns() -> list[Any]:

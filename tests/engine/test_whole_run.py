@@ -31,7 +31,8 @@ pytestmark = pytest.mark.slow
 
 STEPS = 12
 WARM_UP = 3
-RATE = 1e-3
+RATE = 2e-2
+"""High enough that twelve updates teach the tiny model to speak otherwise than it did."""
 QUESTION = commands.Message("user", "How do I count the lines in notes.txt?")
 
 
@@ -46,6 +47,7 @@ class Run:
 def run(lab: Lab) -> Iterator[Run]:
     """A finished run whose engine still has the model loaded."""
     folder = lab.start(
+        model={"name": str(lab.model), "max_seq_length": 4096, "load_in_4bit": False},
         training={
             "per_device_train_batch_size": 2,
             "max_steps": STEPS,
@@ -314,8 +316,8 @@ def _replies(folder: RunFolder, chat: commands.Chat) -> list[events.Replied]:
 
 
 def _said(folder: RunFolder, name: str) -> dict[str, str]:
-    """What each voice says when it has the same luck."""
-    chat = _chat(name, voices=("tuned", "base"), temperature=1.5, min_p=0.0, max_new_tokens=40, seed=7)
+    """What each voice says when it has the same luck: what they say differently, they have learned differently."""
+    chat = _chat(name, voices=("tuned", "base"), temperature=1, min_p=0.0, max_new_tokens=40, seed=7)
     told = _replies(folder, chat)
     voices = [speaker.voice for speaker in chat.speakers]
     return {voice: "".join(reply.text for reply in told if reply.voice == voice) for voice in voices}

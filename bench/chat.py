@@ -1,0 +1,234 @@
+"""Our chat against the bare Unsloth recipe, on one loaded model in one process, with the same prompts, greedily.
+
+    uv run python bench/chat.py MODEL_FOLDER [--tokens 128] [--turns 10] [--load-in-16bit] [--device cpu]
+
+The bare recipe is ``for_inference``, ``generate`` and a ``TextIteratorStreamer`` in a thread; its CUDA graphs are off, as
+they are unless somebody sets a variable. Ours is what an engine does for a chat, events written to a file included.
+Measured are the first text on the screen, tokens a second, a conversation of many turns with what was read kept and not
+kept, and base and tuned model side by side. Prints a table, and last a JSON object. The bar: tokens a second at least 1.0 of the
+recipe on a CPU, 4 on an H200.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+GRAPHS = "UNSLOTH_DECODE_CUDA_GRAPHS"
+PROMPT = "Write a long story about a lighthouse keeper who finds a letter in a bottle."
+TURN = "Tell me more about it. Who else lives there, what do they do all day, and what are they afraid of? Part {}."
+CONTEXT = 8192
+ROUNDS = 3
+
+
+@dataclass
+class Told:
+    """How one answer went."""
+
+    first_s: float
+    """Until the first text was there."""
+    seconds: float
+    tokens: int
+    text: str = ""
+    kept: int = 0
+
+    @property
+    def tokens_per_s(self) -> float:
+        return (self.tokens - 1) / max(1e-9, self.seconds - self.first_s)
+
+
+@dataclass
+class Bench:
+    """A model with an adapter in memory, and both ways of talking to it."""
+
+    loaded: Any
+    emit: Callable[[Any], None]
+    graphs: bool = True
+
+    def bare(self, messages: Sequence[dict[str, str]], tokens: int) -> Told:
+        """The recipe of the notebooks."""
+        from transformers import TextIteratorStreamer
+        from unsloth import FastLanguageModel
+
+        model, tokenizer = self.loaded.model, self.loaded.tokenizer
+        os.environ[GRAPHS] = "0"
+        FastLanguageModel.for_inference(model)
+        began = time.monotonic()
+        ids = tokenizer.apply_chat_template(
+            list(messages), add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )["input_ids"].to(model.device)
+        streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        made: list[Any] = []
+        chosen = {"input_ids": ids, "max_new_tokens": tokens, "do_sample": False, "streamer": streamer}
+        thread = threading.Thread(target=lambda: made.append(model.generate(**chosen)))
+        thread.start()
+        first, pieces = 0.0, []
+        for piece in streamer:
+            first = first or (time.monotonic() if piece else 0.0)
+            pieces.append(piece)
+        ended = time.monotonic()
+        thread.join()
+        return Told((first or ended) - began, ended - began, made[0].shape[1] - ids.shape[1], "".join(pieces))
+
+    def ours(
+        self, messages: Sequence[dict[str, str]], tokens: int, memory: Any = None, voices: Sequence[str] = ("tuned",)
+    ) -> Told:
+        """What an engine does."""
+        from tui.engine.chatting import answer
+        from tui.run import commands
+
+        os.environ[GRAPHS] = "1" if self.graphs else "0"
+        history = tuple(commands.Message(**turn) for turn in messages)
+        speakers = tuple(commands.Speaker(voice, history) for voice in voices)
+        chat = commands.Chat(id="bench", speakers=speakers, sampling=commands.Sampling(temperature=0, max_new_tokens=tokens))
+        told: list[tuple[float, Any]] = []
+
+        def emit(event: Any) -> None:
+            self.emit(event)
+            told.append((time.monotonic(), event))
+
+        began = time.monotonic()
+        answer(self.loaded, chat, emit, lambda: False, memory)
+        ended = time.monotonic()
+        errors = [event.error for _, event in told if event.error]
+        assert not errors, errors
+        first = next(at for at, event in told if event.text)
+        made = sum(event.tokens for _, event in told if event.done)
+        text = "".join(event.text for _, event in told)
+        return Told(first - began, ended - began, made, text, told[-1][1].kept_tokens)
+
+    def converse(self, turns: int, tokens: int, say: Callable[[list[dict[str, str]]], Told]) -> tuple[float, list[Told]]:
+        """Seconds of a conversation, and its answers."""
+        history: list[dict[str, str]] = []
+        answers = []
+        began = time.monotonic()
+        for number in range(turns):
+            history.append({"role": "user", "content": TURN.format(number)})
+            answers.append(say(history))
+            history.append({"role": "assistant", "content": answers[-1].text})
+        return time.monotonic() - began, answers
+
+
+def load(folder: str, four_bit: bool) -> Any:
+    """The model with an adapter that has changed something, as after a training."""
+    import torch
+
+    from tui.engine.loading import add_adapter, load_model
+    from tui.session.file import from_table
+
+    table = {"name": folder, "max_seq_length": CONTEXT, "load_in_4bit": four_bit}
+    session = from_table({"model": table, "data": {"source": "none"}})
+    loaded = load_model(session)
+    add_adapter(loaded, session)
+    loaded.data = None
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, weight in loaded.model.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(0, 1e-3)
+    return loaded
+
+
+def answers(bench: Bench, tokens: int) -> dict[str, float]:
+    """First text and tokens a second of one answer, the median of some after one that warms up."""
+    messages = [{"role": "user", "content": PROMPT}]
+    ways: dict[str, Callable[[], Told]] = {
+        "bare": lambda: bench.bare(messages, tokens),
+        "ours": lambda: bench.ours(messages, tokens),
+    }
+    found = {}
+    for name, way in ways.items():
+        way()
+        told = [way() for _ in range(ROUNDS)]
+        found[f"{name}_first_s"] = statistics.median(one.first_s for one in told)
+        found[f"{name}_tokens_per_s"] = statistics.median(one.tokens_per_s for one in told)
+    bench.graphs = False
+    found["ours_without_graphs_tokens_per_s"] = bench.ours(messages, tokens).tokens_per_s
+    bench.graphs = True
+    return found
+
+
+def conversation(bench: Bench, turns: int, tokens: int) -> dict[str, float]:
+    """A conversation by the recipe, and by us with and without what was read being kept."""
+    from tui.engine.remembering import Memory
+
+    memory = Memory()
+    bare, _ = bench.converse(turns, tokens, lambda history: bench.bare(history, tokens))
+    whole, unkept = bench.converse(turns, tokens, lambda history: bench.ours(history, tokens))
+    kept_s, kept = bench.converse(turns, tokens, lambda history: bench.ours(history, tokens, memory))
+    return {
+        "bare_s": bare,
+        "ours_unkept_s": whole,
+        "ours_kept_s": kept_s,
+        "last_first_unkept_s": unkept[-1].first_s,
+        "last_first_kept_s": kept[-1].first_s,
+        "last_kept_tokens": kept[-1].kept,
+        "same_answers": sum(one.text == other.text for one, other in zip(unkept, kept, strict=True)),
+    }
+
+
+def comparison(bench: Bench, tokens: int) -> dict[str, float]:
+    """Base and tuned model side by side; the adapter that is switched makes the CUDA graphs be captured anew."""
+    messages = [{"role": "user", "content": PROMPT}]
+
+    def bare() -> float:
+        began = time.monotonic()
+        bench.bare(messages, tokens)
+        with bench.loaded.model.disable_adapter():
+            bench.bare(messages, tokens)
+        return time.monotonic() - began
+
+    bench.ours(messages, tokens, voices=("tuned", "base"))
+    ours = [bench.ours(messages, tokens, voices=("tuned", "base")).seconds for _ in range(ROUNDS)]
+    return {"bare_s": statistics.median(bare() for _ in range(ROUNDS)), "ours_s": statistics.median(ours)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="a model folder")
+    parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--turns", type=int, default=10)
+    parser.add_argument("--load-in-16bit", action="store_true")
+    parser.add_argument("--device", choices=["auto", "cpu"], default="auto")
+    given = parser.parse_args()
+    os.environ |= {"UNSLOTH_DISABLE_STATISTICS": "1"}
+    if given.device == "cpu":
+        os.environ |= {"UNSLOTH_FORCE_CPU": "1", "CUDA_VISIBLE_DEVICES": ""}
+    folder = Path(given.model).absolute()
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chdir(scratch)
+        from tui.engine.emit import emitter
+        from tui.run.folder import RunFolder
+
+        bench = Bench(load(str(folder), not given.load_in_16bit), emitter(RunFolder(Path(scratch))))
+        one = answers(bench, given.tokens)
+        many = conversation(bench, given.turns, given.tokens // 2)
+        both = comparison(bench, given.tokens)
+    ratios = {
+        "first text, bare/ours": one["bare_first_s"] / one["ours_first_s"],
+        "tokens/s, ours/bare": one["ours_tokens_per_s"] / one["bare_tokens_per_s"],
+        f"{given.turns} turns, bare/ours": many["bare_s"] / many["ours_kept_s"],
+        f"{given.turns} turns, not kept/kept": many["ours_unkept_s"] / many["ours_kept_s"],
+        "first text of the last turn, not kept/kept": many["last_first_unkept_s"] / many["last_first_kept_s"],
+        "base and tuned, bare/ours": both["bare_s"] / both["ours_s"],
+    }
+    print(f"\n{bench.loaded.device}, {'4' if bench.loaded.four_bit else '16'}-bit, {folder.name}")
+    for title, group in (("one answer", one), ("conversation", many), ("comparison", both), ("ratios", ratios)):
+        print(title)
+        for name, value in group.items():
+            print(f"  {name:48} {value:10.3f}")
+    told = {"device": bench.loaded.device, "answer": one, "conversation": many, "comparison": both, "ratios": ratios}
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()
