@@ -5,8 +5,8 @@
 The bare recipe is ``for_inference``, ``generate`` and a ``TextIteratorStreamer`` in a thread; its CUDA graphs are off, as
 they are unless somebody sets a variable. Ours is what an engine does for a chat, events written to a file included.
 Measured are the first text on the screen, tokens a second, a conversation of many turns with what was read kept and not
-kept, and base and tuned model side by side. Prints a table, and last a JSON object. The bar: tokens a second at least 1.0 of the
-recipe on a CPU, 4 on an H200.
+kept, and base and tuned model side by side. Prints a table, and last a JSON object. The bar: tokens a second at least 1.0
+of the recipe on a CPU, 4 on an H200.
 """
 
 from __future__ import annotations

@@ -21,7 +21,9 @@ from tests.engine.proofs import ADAPTER, CONFIG, LOADING, SEEN_ONLY
 from tui.engine import loading, training
 from tui.engine.chatting import answer, answer_all
 from tui.engine.dataset import read_split
+from tui.engine.remembering import Memory
 from tui.run.commands import Message
+from tui.run.events import Replied
 from tui.run.folder import RunFolder
 from tui.run.talk import request
 from tui.session import file
@@ -193,6 +195,34 @@ def answers() -> dict[str, Any]:
     return scored | {name: given[name] for name in ("repetition_penalty", "max_new_tokens")}
 
 
+def going_on() -> dict[str, Any]:
+    """How a conversation goes on where the model does not take what was kept of it, and where memory runs out."""
+    loaded = loading.load_model(session_with())
+    generate = loaded.model.generate
+    chat = ChatSection(temperature=0, max_new_tokens=4)
+    talk = [Message("user", "how do I list files"), Message("assistant", "ls"), Message("user", "and hidden ones")]
+    errors = {"takes none": ValueError("no cache"), "memory": torch.OutOfMemoryError("CUDA out of memory.")}
+    found: dict[str, Any] = {}
+
+    def say(messages: list[Message], memory: Memory, error: Exception | None = None) -> Replied:
+        def refuse(**chosen: Any) -> Any:
+            if error and "past_key_values" in chosen:
+                raise error
+            return generate(**chosen)
+
+        loaded.model.generate = refuse
+        told: list[Any] = []
+        answer(loaded, request(messages, "tuned", chat), told.append, lambda: False, memory)
+        return told[-1]
+
+    for name, error in errors.items():
+        memory = Memory()
+        say(talk[:1], memory)
+        second, third = say(talk, memory, error), say(talk, memory)
+        found[name] = [second.tokens, second.kept_tokens, third.tokens, third.kept_tokens > 0, memory.refused]
+    return found
+
+
 def without_turns() -> list[Any]:
     """What a model that knows no turns goes on with, and what it says once somebody has asked to stop."""
     loaded = loading.load_model(session_with())
@@ -259,6 +289,7 @@ def main() -> None:
             )["groups"],
             "answers": answers(),
             "texts": texts(work),
+            "going on": going_on(),
             "without turns": without_turns(),
             "base voices": base_voices(),
         }

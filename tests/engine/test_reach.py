@@ -180,6 +180,13 @@ def test_the_chat_template_is_the_one_that_was_named(seen: dict[str, Any]) -> No
 
 
 @slow
+def test_a_conversation_goes_on_where_what_was_kept_of_it_is_of_no_use(seen: dict[str, Any]) -> None:
+    """A model that does not take it is asked again without; when memory runs out it is freed, and kept again later."""
+    assert seen["going on"]["takes none"] == [4, 0, 4, False, "ValueError: no cache"]
+    assert seen["going on"]["memory"] == [4, 0, 4, True, ""]
+
+
+@slow
 def test_a_model_without_turns_goes_on_with_the_text(seen: dict[str, Any]) -> None:
     assert seen["without turns"] == [[0, 1], []]
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import unsloth  # noqa: F401  # isort: skip  (must come before transformers and trl)
 
+import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -33,7 +35,11 @@ NO_OTHER = "no other adapter is loaded beside this model"
 
 
 def answer(loaded: Loaded, chat: Chat, emit: Emit, cancelled: Callable[[], bool], memory: Memory | None = None) -> None:
-    """Answer a conversation in every voice it asks for, as `Replied` events; `memory` has what the voices have read."""
+    """Answer a conversation in every voice it asks for, as `Replied` events; `memory` has what the voices have read.
+
+    One voice after the other: Unsloth's fast decoding takes the adapter from the layers itself, so that PEFT's batches with
+    several adapters (``adapter_names``) would all speak with one voice.
+    """
     FastLanguageModel.for_inference(loaded.model)
     for speaker in chat.speakers:
         if refusal := why_silent(loaded, speaker.voice):
@@ -147,8 +153,21 @@ def _answer_as(
     made = Answer(writer, chat.sampling, ends_of(loaded, writer), context - len(ids))
     made.began = began
     pieces = Pieces(made, lambda text: emit(Replied(**told, text=text, **_figures(made))))
-    told["kept_tokens"] = _generate(loaded, speaker.voice, [ids], [made], chat.sampling, cancelled, memory, pieces)
+    generate = partial(_generate, loaded, speaker.voice, [ids], [made], chat.sampling, cancelled, memory, pieces)
+    told["kept_tokens"] = _once_more(generate, made, memory)
     emit(Replied(**told, done=True, text=pieces.rest(), ending=made.ending, **_figures(made)))
+
+
+def _once_more(generate: Callable[[], int], made: Answer, memory: Memory) -> int:
+    """Generate, and if that fails before the first token, generate without what was kept of the conversation."""
+    try:
+        return generate()
+    except Exception as error:
+        if made.tokens or not memory.gives_way(error):
+            raise
+    gc.collect()  # what the error held on to
+    torch.cuda.empty_cache()
+    return generate()
 
 
 def _figures(made: Answer) -> dict[str, Any]:

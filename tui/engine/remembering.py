@@ -11,6 +11,8 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from tui.engine.failures import is_out_of_memory
+
 LEAST = 8
 """Tokens for which it is worth while."""
 SHIFTING = ("dynamic", "longrope")
@@ -57,7 +59,11 @@ class Memory:
     """What the voices of one loaded model have read, by voice."""
 
     def __init__(self) -> None:
+        self.refused = ""
+        """Why nothing is kept for this model; empty while things are."""
         self._read: dict[str, Read] = {}
+        self._lent = False
+        """Whether what was read before is being gone on from."""
 
     def known(self, voice: str, ids: Sequence[int]) -> tuple[int, DynamicCache | None]:
         """How many of the first tokens of a text need not be read again, and what is known of them.
@@ -67,6 +73,7 @@ class Memory:
         read = self._read.pop(voice, None)  # it grows into what is kept next; both at once would be twice the memory
         most = min(len(read.ids), len(ids) - 1) if read else 0
         same = next((at for at in range(most) if read and read.ids[at] != ids[at]), most)
+        self._lent = read is not None and same >= LEAST
         if read is None or same < LEAST:
             return 0, None
         cache = DynamicCache()
@@ -78,10 +85,27 @@ class Memory:
         """Keep what was read of these tokens, where the model has it in a form that can be cut and gone on from."""
         layers = _layers(past)
         length = layers[0][0].shape[-2] if layers else 0
-        if not layers or not LEAST <= length <= len(ids) or _shifts(model) or any(k.shape[0] != 1 for k, _ in layers):
+        fits = LEAST <= length <= len(ids) and all(keys.shape[0] == 1 and keys.shape[-2] == length for keys, _ in layers)
+        if self.refused or not fits or _shifts(model):
             return
         # copies: the next answer is written into the same memory
         self._read[voice] = Read(list(ids[:length]), [(keys.clone(), values.clone()) for keys, values in layers])
+
+    def gives_way(self, error: Exception) -> bool:
+        """Whether an answer that failed may be tried once more, without anything kept.
+
+        That is so when memory ran out and there is something to free, and when a model cannot go on from what was read.
+        """
+        if not self._lent and not (is_out_of_memory(error) and self._read):
+            return False
+        if not is_out_of_memory(error):
+            self.refused = f"{type(error).__name__}: {error}"
+            print(
+                f"every answer reads its whole conversation, this model cannot go on from what it has read: {self.refused}"
+            )
+        self._lent = False
+        self.forget()
+        return True
 
     def forget(self, voice: str | None = None) -> None:
         """Free what a voice has read, or what all of them have."""

@@ -45,6 +45,7 @@ class Talk:
         """Talk to what this engine has just trained, and say that one can."""
         loaded.name = self.own
         self.loaded = loaded
+        self._free()  # of the training
         self._say_ready(loaded)
 
     def do(self, job: TalkJob) -> None:

@@ -42,10 +42,10 @@ def work(folder: RunFolder, order: Resume, control: Control, emit: Emit) -> int:
         try:
             session, start = begin(folder, order, emit)
             talk.loaded, outcome = _run_or_retry(folder, session, start, control, emit)
-            notify_of(folder, outcome, emit)
             keep_s = session.chat.keep_loaded_minutes * 60
             if keep_s and not control.released.is_set():
                 talk.take(talk.loaded)
+            notify_of(folder, outcome, emit)
         except BaseException as error:
             failure = failures.explain(error)
             emit(failure)
