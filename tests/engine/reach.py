@@ -215,6 +215,10 @@ def going_on() -> dict[str, Any]:
         answer(loaded, request(messages, "tuned", chat), told.append, lambda: False, memory)
         return told[-1]
 
+    asked = [{"role": "user", "content": talk[0].content}]
+    ids = loaded.tokenizer.apply_chat_template(asked, add_generation_prompt=True)["input_ids"]
+    bare = generate(input_ids=torch.tensor([ids]), max_new_tokens=4, do_sample=False)[0, len(ids) :]
+    found["bare"] = [loaded.tokenizer.decode(bare, skip_special_tokens=True), say(talk[:1], Memory()).text]
     for name, error in errors.items():
         memory = Memory()
         say(talk[:1], memory)

@@ -180,6 +180,12 @@ def test_the_chat_template_is_the_one_that_was_named(seen: dict[str, Any]) -> No
 
 
 @slow
+def test_an_answer_has_the_tokens_of_the_bare_recipe(seen: dict[str, Any]) -> None:
+    bare, ours = seen["going on"]["bare"]
+    assert bare == ours != ""
+
+
+@slow
 def test_a_conversation_goes_on_where_what_was_kept_of_it_is_of_no_use(seen: dict[str, Any]) -> None:
     """A model that does not take it is asked again without; when memory runs out it is freed, and kept again later."""
     assert seen["going on"]["takes none"] == [4, 0, 4, False, "ValueError: no cache"]

@@ -219,7 +219,8 @@ def test_the_sample_prompts_of_the_session_are_a_set_and_nothing_is_a_reason(run
 def test_the_command_line_compares_both_voices_for_a_script(run: RunFolder, lab: Lab) -> None:
     done = _command(lab, "chat", run.path, "--prompt", QUESTION.content, "--compare", "--json", "--temperature", "0")
     told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [(one["voice"], one["ending"], one["error"]) for one in told] == [("base", "full", ""), ("tuned", "full", "")]
+    assert [(one["voice"], one["error"]) for one in told] == [("base", ""), ("tuned", "")]
+    assert told[0]["ending"] == "full"
     base = _replies(run, _chat([Message("system", "Be brief."), QUESTION], ("base",), max_new_tokens=5000))
     assert told[0]["text"] == "".join(reply.text for reply in base)
     assert told[0]["tokens"] == base[-1].tokens > 0 and told[0]["tokens_per_s"] > 0 and told[0]["prompt"] == QUESTION.content
@@ -235,10 +236,10 @@ def test_the_command_line_reads_what_is_piped_into_it(run: RunFolder, lab: Lab) 
 
 
 def test_the_command_line_prints_an_answer_that_cannot_steer_the_terminal(run: RunFolder, lab: Lab) -> None:
-    words = ("--base", "--prompt", "hi", "--seed", "3", "--max-new-tokens", "60", "--temperature", "2")
-    done = _command(lab, "chat", run.path, *words)
-    assert done.stdout.strip() and all(char.isprintable() or char in "\n\t" for char in done.stdout)
-    assert "cut off" in done.stderr
+    words = ("--base", "--prompt", "hi", "--max-new-tokens", "20")
+    wild = _command(lab, "chat", run.path, *words, "--seed", "3", "--temperature", "5")
+    assert wild.stdout.strip() and all(char.isprintable() or char in "\n\t" for char in wild.stdout)
+    assert "cut off" in _command(lab, "chat", run.path, *words, "--temperature", "0").stderr
 
 
 def test_the_command_line_ends_with_1_where_there_is_no_answer(run: RunFolder, lab: Lab) -> None:

@@ -18,6 +18,7 @@ from transformers.generation.streamers import BaseStreamer
 from unsloth import FastLanguageModel
 
 from tui.engine.choosing import processors
+from tui.engine.decoding import PLAIN, decode
 from tui.engine.emit import Emit
 from tui.engine.loading import Loaded
 from tui.engine.pieces import Characters, StopTexts
@@ -73,7 +74,7 @@ def answer_together(
     does not fit there is an answer without text.
     """
     FastLanguageModel.for_inference(loaded.model)
-    writer = Writer(loaded.tokenizer, loaded.data)
+    writer, memory = loaded.writer, Memory()
     ids = [writer.ids(prompt) for prompt in prompts]
     for length, group in groupby(sorted(range(len(ids)), key=lambda at: len(ids[at])), key=lambda at: len(ids[at])):
         members = list(group)
@@ -83,7 +84,8 @@ def answer_together(
             batch = members[start : start + BATCH]
             answers = {at: Answer(writer, wanted, ends_of(loaded, writer), loaded.context_tokens - length) for at in batch}
             if length < loaded.context_tokens:
-                _generate(loaded, voice, [ids[at] for at in batch], list(answers.values()), wanted, cancelled, Memory())
+                made, rows = [*answers.values()], [ids[at] for at in batch]
+                _once_more(partial(_generate, loaded, voice, rows, made, wanted, cancelled, memory), made[0], memory)
             if cancelled():  # these were cut short
                 return
             yield answers
@@ -140,7 +142,7 @@ def _answer_as(
     speaker: Speaker, loaded: Loaded, chat: Chat, emit: Emit, cancelled: Callable[[], bool], memory: Memory
 ) -> None:
     began = time.monotonic()
-    context, writer = loaded.context_tokens, Writer(loaded.tokenizer, loaded.data)
+    context, writer = loaded.context_tokens, loaded.writer
     ids = writer.ids([{"role": turn.role, "content": turn.content} for turn in speaker.messages])
     told: dict[str, Any] = {"id": chat.id, "voice": speaker.voice, "prompt_tokens": len(ids), "context_tokens": context}
     if len(ids) >= context:
@@ -159,7 +161,7 @@ def _answer_as(
 
 
 def _once_more(generate: Callable[[], int], made: Answer, memory: Memory) -> int:
-    """Generate, and if that fails before the first token, generate without what was kept of the conversation."""
+    """Generate, and if that fails before the first token, generate without anything kept and in the usual way."""
     try:
         return generate()
     except Exception as error:
@@ -195,7 +197,13 @@ def _generate(
     model = loaded.model
     kept, past = memory.known(voice, rows[0]) if len(rows) == 1 else (0, None)
     ids = torch.tensor(rows, device=model.device)
-    chosen: dict[str, Any] = {} if past is None else {"past_key_values": past}
+    listener = _Listener(answers, pieces, cancelled)
+    if model.config.model_type in PLAIN and not memory.refused:
+        chosen: dict[str, Any] = {"custom_generate": decode, "hear": listener.hear}
+    else:
+        chosen = {"streamer": listener, "stopping_criteria": StoppingCriteriaList([_Enough(listener)])}
+    if past is not None:
+        chosen["past_key_values"] = past
     with _speaking(loaded, voice), watching(model) as seen, torch.inference_mode():
         made = model.generate(
             input_ids=ids,
@@ -206,8 +214,6 @@ def _generate(
             repetition_penalty=wanted.repetition_penalty,
             eos_token_id=sorted(answers[0].ends),
             pad_token_id=_pad(loaded.tokenizer),
-            streamer=_Listener(answers, pieces),
-            stopping_criteria=StoppingCriteriaList([_Enough(answers, cancelled)]),
             **chosen,
         )
         if len(rows) == 1:
@@ -238,36 +244,43 @@ def _pad(tokenizer: Any) -> int:
     return int(inner.eos_token_id if inner.pad_token_id is None else inner.pad_token_id)
 
 
-class _Enough(StoppingCriteria):  # type: ignore[misc]
-    def __init__(self, answers: Sequence[Answer], cancelled: Callable[[], bool]) -> None:
-        self.answers, self.cancelled = answers, cancelled
-        self.none: torch.Tensor | None = None
-
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
-        over = self.cancelled()
-        ended = [over or bool(answer.ending) for answer in self.answers]
-        if self.none is None:
-            self.none = torch.zeros(len(ended), dtype=torch.bool, device=input_ids.device)
-        return torch.tensor(ended, device=input_ids.device) if any(ended) else self.none
-
-
 class _Listener(BaseStreamer):  # type: ignore[misc]
-    """Hears every token of every row; `generate` tells it the prompts first."""
+    """Hears every token of every row; as a streamer of ``generate`` it is told the prompts first."""
 
-    def __init__(self, answers: Sequence[Answer], pieces: Pieces | None) -> None:
-        self.answers, self.pieces = answers, pieces
+    def __init__(self, answers: Sequence[Answer], pieces: Pieces | None, cancelled: Callable[[], bool]) -> None:
+        self.answers, self.pieces, self.cancelled = answers, pieces, cancelled
         self.asked = False
+
+    def hear(self, tokens: list[int]) -> bool:
+        """Hear the next token of each row; whether that is enough."""
+        for answer, token in zip(self.answers, tokens, strict=True):
+            answer.add(token)
+        if self.pieces:
+            self.pieces.look()
+        return self.cancelled() or all(answer.ending for answer in self.answers)
 
     def put(self, value: torch.Tensor) -> None:
         if self.asked:
-            for answer, token in zip(self.answers, value.flatten().tolist(), strict=True):
-                answer.add(token)
-            if self.pieces:
-                self.pieces.look()
+            self.hear(value.flatten().tolist())
         self.asked = True
 
     def end(self) -> None:
         """Everything was heard."""
+
+
+class _Enough(StoppingCriteria):  # type: ignore[misc]
+    """Tells ``generate`` which rows have ended."""
+
+    def __init__(self, listener: _Listener) -> None:
+        self.listener = listener
+        self.none: torch.Tensor | None = None
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        over = self.listener.cancelled()
+        ended = [over or bool(answer.ending) for answer in self.listener.answers]
+        if self.none is None:
+            self.none = torch.zeros(len(ended), dtype=torch.bool, device=input_ids.device)
+        return torch.tensor(ended, device=input_ids.device) if any(ended) else self.none
 
 
 class Pieces:

@@ -6,6 +6,7 @@ import unsloth  # noqa: F401  # isort: skip  (must come before transformers and 
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from unsloth.tokenizer_utils import load_correct_tokenizer
 
 from tui.catalog.local import ModelError, is_path, read_model
 from tui.engine.arguments import adapter_arguments, loading_arguments
+from tui.engine.writing import Writer
 from tui.machine.gpu import read_gpus, uuid_of
 from tui.run.events import MemoryMeasured
 from tui.run.folder import RunFolder
@@ -52,6 +54,11 @@ class Loaded:
         if adapter is None or self.base_gone:
             return False
         return adapter.init_lora_weights not in REWRITING and adapter.bias == "none"
+
+    @cached_property
+    def writer(self) -> Writer:
+        """What writes conversations for it."""
+        return Writer(self.tokenizer, self.data)
 
     @property
     def context_tokens(self) -> int:

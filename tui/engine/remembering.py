@@ -60,7 +60,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.refused = ""
-        """Why nothing is kept for this model; empty while things are."""
+        """Why nothing is kept for this model, and it is left to the usual way of generating; empty while that is not so."""
         self._read: dict[str, Read] = {}
         self._lent = False
         """Whether what was read before is being gone on from."""
@@ -94,18 +94,17 @@ class Memory:
     def gives_way(self, error: Exception) -> bool:
         """Whether an answer that failed may be tried once more, without anything kept.
 
-        That is so when memory ran out and there is something to free, and when a model cannot go on from what was read.
+        That is so when memory ran out and there is something to free, and the first time that a model does not take it.
         """
-        if not self._lent and not (is_out_of_memory(error) and self._read):
-            return False
-        if not is_out_of_memory(error):
+        if is_out_of_memory(error):
+            worth_while = bool(self._lent or self._read)
+        else:
+            worth_while = not self.refused
             self.refused = f"{type(error).__name__}: {error}"
-            print(
-                f"every answer reads its whole conversation, this model cannot go on from what it has read: {self.refused}"
-            )
+            print(f"from now on each answer reads the whole conversation and takes generate's own loop: {self.refused}")
         self._lent = False
         self.forget()
-        return True
+        return worth_while
 
     def forget(self, voice: str | None = None) -> None:
         """Free what a voice has read, or what all of them have."""

@@ -147,7 +147,6 @@ class Talk:
 
     def _say_ready(self, loaded: Loaded) -> None:
         from tui.engine.loading import measure_memory
-        from tui.engine.writing import Writer
 
         measured = measure_memory("loaded")
         self.emit(
@@ -158,7 +157,7 @@ class Talk:
                 total_bytes=measured.total_bytes,
                 context_tokens=loaded.context_tokens,
                 has_base=loaded.has_adapter,
-                has_template=Writer(loaded.tokenizer, loaded.data).has_template,
+                has_template=loaded.writer.has_template,
                 four_bit=loaded.four_bit,
             )
         )
