@@ -204,7 +204,7 @@ def going_on() -> dict[str, Any]:
     errors = {"takes none": ValueError("no cache"), "memory": torch.OutOfMemoryError("CUDA out of memory.")}
     found: dict[str, Any] = {}
 
-    def say(messages: list[Message], memory: Memory, error: Exception | None = None) -> Replied:
+    def say(messages: list[Message], memory: Memory, error: Exception | None = None) -> tuple[Replied, str]:
         def refuse(**chosen: Any) -> Any:
             if error and "past_key_values" in chosen:
                 raise error
@@ -213,16 +213,16 @@ def going_on() -> dict[str, Any]:
         loaded.model.generate = refuse
         told: list[Any] = []
         answer(loaded, request(messages, "tuned", chat), told.append, lambda: False, memory)
-        return told[-1]
+        return told[-1], "".join(reply.text for reply in told)
 
     asked = [{"role": "user", "content": talk[0].content}]
     ids = loaded.tokenizer.apply_chat_template(asked, add_generation_prompt=True)["input_ids"]
     bare = generate(input_ids=torch.tensor([ids]), max_new_tokens=4, do_sample=False)[0, len(ids) :]
-    found["bare"] = [loaded.tokenizer.decode(bare, skip_special_tokens=True), say(talk[:1], Memory()).text]
+    found["bare"] = [loaded.tokenizer.decode(bare, skip_special_tokens=True), say(talk[:1], Memory())[1]]
     for name, error in errors.items():
         memory = Memory()
         say(talk[:1], memory)
-        second, third = say(talk, memory, error), say(talk, memory)
+        second, third = say(talk, memory, error)[0], say(talk, memory)[0]
         found[name] = [second.tokens, second.kept_tokens, third.tokens, third.kept_tokens > 0, memory.refused]
     return found
 

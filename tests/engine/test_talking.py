@@ -216,6 +216,13 @@ def test_the_sample_prompts_of_the_session_are_a_set_and_nothing_is_a_reason(run
     assert refused.done and "none.jsonl" in refused.error
 
 
+def test_a_set_that_is_not_wanted_any_more_ends_with_what_it_has(run: RunFolder) -> None:
+    wanted = commands.AnswerSet(id="unwanted", session=run.session.read_text(), source="held-out", sampling=_greedy())
+    send(run, commands.Cancel(id="unwanted"))
+    (last,) = _told(run, wanted, events.Answered, lambda event: event.done)
+    assert (last.done, last.error) == (True, "")
+
+
 def test_the_command_line_compares_both_voices_for_a_script(run: RunFolder, lab: Lab) -> None:
     done = _command(lab, "chat", run.path, "--prompt", QUESTION.content, "--compare", "--json", "--temperature", "0")
     told = [json.loads(line) for line in done.stdout.splitlines()]

@@ -15,9 +15,10 @@ from tui.data.examples import Example
 from tui.data.looking import reading_of
 from tui.data.opening import iterate_records
 from tui.data.records import DataError, Row
-from tui.engine.chatting import Answer, answer_together, why_silent
+from tui.engine.chatting import answer_together, why_silent
 from tui.engine.dataset import iterate_prompts, read_split
 from tui.engine.emit import Emit
+from tui.engine.hearing import Answer
 from tui.engine.inspecting import telling
 from tui.engine.loading import Loaded
 from tui.engine.processes import Cancelled
