@@ -11,7 +11,7 @@ Voice = Literal["tuned", "base", "other"]
 """Who answers: the model as it was asked for, the same without its adapter, or with another adapter."""
 Ending = Literal["", "end", "length", "stop", "cancelled", "full"]
 """Why an answer is over: the model's end token, the most tokens that were asked for, a stop text, somebody stopped it,
-or the context is full; empty while it goes on and after an error."""
+or the context is full; empty while it goes on and after an error, but ``full`` where the conversation alone is too long."""
 
 
 @dataclass(frozen=True, kw_only=True)
