@@ -81,12 +81,13 @@ def _engine(run: RunFolder | None, wanted: Wanted) -> tuple[RunFolder, str]:
         return open_workbench(wanted.device), str(place)
     if run is not None and wanted.load_in_4bit is None and wanted.device == "auto":
         return engine_for(run)
-    return open_workbench(wanted.device), str(run.path) if run else _folder_or_name(wanted.name)
+    return open_workbench(wanted.device), _whole_name(wanted.name)
 
 
-def _folder_or_name(name: str) -> str:
-    """The engine works somewhere else: a folder is told by its whole path."""
-    path = Path(name).expanduser()
+def _whole_name(name: str) -> str:
+    """A run or a folder by its whole path, as the engine works somewhere else; any other name as it is."""
+    run = find_run(name)
+    path = run.path if run else Path(name).expanduser()
     return str(path.absolute()) if path.is_dir() else name
 
 
@@ -126,8 +127,9 @@ class _Talk:
 
     def _request(self, asked: dict[events.Voice, tuple[commands.Message, ...]]) -> commands.Chat:
         first = request((), "tuned", self.settings, self.model)
+        other = _whole_name(self.wanted.other)
         speakers = tuple(
-            commands.Speaker(voice, (*opening(self.settings), *messages), self.wanted.other if voice == "other" else "")
+            commands.Speaker(voice, (*opening(self.settings), *messages), other if voice == "other" else "")
             for voice, messages in asked.items()
         )
         return replace(first, speakers=speakers, load_in_4bit=self.wanted.load_in_4bit)

@@ -233,6 +233,15 @@ def test_the_command_line_compares_both_voices_for_a_script(run: RunFolder, lab:
     assert told[0]["tokens"] == base[-1].tokens > 0 and told[0]["tokens_per_s"] > 0 and told[0]["prompt"] == QUESTION.content
 
 
+def test_the_command_line_hears_a_checkpoint_beside_the_result(run: RunFolder, lab: Lab) -> None:
+    checkpoint = str(run.checkpoints / "checkpoint-4")
+    words = ("--with", checkpoint, "--prompt", "hi", "--temperature", "0", "--max-new-tokens", "8")
+    told = _command(lab, "chat", run.path, *words).stdout
+    early = commands.Speaker("other", (Message("system", "Be brief."), Message("user", "hi")), checkpoint)
+    said = _replies(run, commands.Chat(id="early", speakers=(early,), sampling=_greedy(max_new_tokens=8)))
+    assert told.startswith("tuned:\n") and told.endswith(f"other:\n{''.join(reply.text for reply in said)}\n")
+
+
 def test_the_command_line_reads_what_is_piped_into_it(run: RunFolder, lab: Lab) -> None:
     chosen = ("--json", "--temperature", "0", "--max-new-tokens", "5")
     whole = _command(lab, "chat", run.path, *chosen, told="list files\nand count them\n")

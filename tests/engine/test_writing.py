@@ -42,6 +42,10 @@ def test_an_answer_that_has_begun_is_gone_on_with() -> None:
     assert writer("Q: {q} A: {a}").text(talk) == "Q: How many? A: Two, "
 
 
+def test_an_empty_answer_that_has_begun_is_one_that_is_yet_to_come() -> None:
+    assert writer("Q: {q} A: {a}").text([ASKED, {"role": "assistant", "content": ""}]) == "Q: How many? A: "
+
+
 @pytest.mark.parametrize("text", [None, "{text}"])
 def test_a_model_that_was_trained_on_plain_texts_goes_on_with_what_is_said(text: str | None) -> None:
     assert writer(text).text([{"role": "system", "content": "Once"}, {"role": "user", "content": "upon"}]) == "Once\nupon"

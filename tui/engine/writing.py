@@ -15,7 +15,7 @@ from tui.session.sections.data import DataSection
 Turn = dict[str, Any]
 """What a chat template takes: role, content, and whatever else it knows."""
 _PLACE = "\N{SYMBOL FOR RECORD SEPARATOR}"
-"""Where an answer will stand; no template and no question has it."""
+"""Where an answer will stand; no template has it."""
 _NEAR = 3
 """Tokens after an answer among which its end token is."""
 
@@ -38,8 +38,8 @@ class Writer:
 
         An assistant's message that stands last is not ended: it reads as it did while it was made.
         """
-        begun = messages[-1]["content"] if messages and messages[-1]["role"] == "assistant" else ""
-        asked = list(messages[:-1] if begun else messages)
+        last = [turn for turn in messages[-1:] if turn["role"] == "assistant"]
+        begun, asked = "".join(turn["content"] for turn in last), list(messages[: len(messages) - len(last)])
         if not self.has_template:
             return self._mapped(asked) + begun
         try:
@@ -86,7 +86,7 @@ class Writer:
         written = [template.render(row if place is None else row | {place: system}) for row in rows]
         end = self.inner.eos_token if self.data and self.data.add_end_token and self.inner.eos_token else ""
         head = f"{system}\n\n" if system and place is None else ""
-        return head + f"{end}\n\n".join(written).partition(_PLACE)[0]
+        return head + f"{end}\n\n".join(written).rpartition(_PLACE)[0]
 
 
 def _exchanges(turns: list[Turn]) -> list[tuple[str, str]]:
