@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tui.cli_fit import fit
 from tui.cli_parts import AsJson, RunName, SessionFile, Trust, find, load, load_checked, refuse, say
 from tui.cli_queue import queue_app, queue_cancel
 
@@ -27,6 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(queue_app, name="queue", invoke_without_command=True)
+app.command()(fit)
 
 
 def main() -> None:

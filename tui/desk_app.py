@@ -27,7 +27,7 @@ from tui.session.schema import Session
 from tui.widgets.foreign import plain
 
 if TYPE_CHECKING:
-    from tui.machine.doctor import Finding
+    from tui.machine.finding import Finding
 
 
 def examine_box() -> tuple[list[Finding], str]:

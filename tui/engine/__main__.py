@@ -46,7 +46,7 @@ def _print_without_failing() -> None:
     """Whatever a library prints about a training must not end it."""
     for name, number in (("stdout", 1), ("stderr", 2)):
         if getattr(sys, name) is not None:
-            stream = io.TextIOWrapper(_Log(number, "w", closefd=False), errors="backslashreplace", write_through=True)  # type: ignore[type-var]
+            stream = io.TextIOWrapper(_Log(number, "w", closefd=False), errors="backslashreplace", write_through=True)
             setattr(sys, name, stream)
 
 

@@ -7,10 +7,10 @@ import threading
 import time
 from typing import Literal
 
-from tui.run.commands import AnswerSet, Change, Chat, Checkpoint, Evaluate, Inspect, Preview, Sample, ShowPrompt, Stop
+from tui.run.commands import AnswerSet, Change, Chat, Checkpoint, Evaluate, Fit, Inspect, Preview, Sample, ShowPrompt, Stop
 
 Stage = Literal["preparing", "training", "idle", "leaving"]
-Job = Chat | ShowPrompt | AnswerSet | Preview | Inspect
+Job = Chat | ShowPrompt | AnswerSet | Preview | Inspect | Fit
 Order = Checkpoint | Evaluate | Sample | Change
 
 

@@ -134,7 +134,9 @@ def _obey(command: commands.Command, folder: RunFolder, control: Control, emit: 
                 _end(folder, "paused", emit)
         case commands.Chat() | commands.ShowPrompt() | commands.AnswerSet() if control.stage in ("preparing", "training"):
             refuse(command, "the model is still training; it can be talked to when that is done", emit)
-        case commands.Chat() | commands.ShowPrompt() | commands.AnswerSet() | commands.Preview() | commands.Inspect():
+        case commands.Chat() | commands.ShowPrompt() | commands.AnswerSet():
+            control.add(command)
+        case commands.Preview() | commands.Inspect() | commands.Fit():
             control.add(command)
         case commands.Checkpoint() | commands.Evaluate() | commands.Sample() | commands.Change():
             control.order(command)

@@ -23,7 +23,7 @@ from tui.engine.retry import try_again
 from tui.engine.resuming import Start, begin, write_or_compare
 from tui.engine.talking import Talk
 from tui.run import events
-from tui.run.commands import Inspect, Preview, Resume
+from tui.run.commands import Fit, Inspect, Preview, Resume
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
 
@@ -196,6 +196,8 @@ def _answer_jobs(talk: Talk, keep_s: float, control: Control, emit: Emit) -> Non
                     inspecting.preview(job, emit)
                 case Inspect():
                     inspecting.inspect(job, emit, partial(control.unwanted, job.id))
+                case Fit():
+                    _fit(job, talk, control, emit)
                 case _:
                     talk.do(job)
         except Exception as error:
@@ -205,9 +207,20 @@ def _answer_jobs(talk: Talk, keep_s: float, control: Control, emit: Emit) -> Non
 
 
 def _refuse(job: Job, text: str, emit: Emit) -> None:
-    """Say why a look into data found nothing."""
+    """Say why nothing was found."""
     match job:
         case Preview():
             emit(events.Previewed(id=job.id, row=job.row, error=text))
         case Inspect():
             emit(events.Inspected(id=job.id, done=True, error=text))
+        case Fit():
+            emit(events.Fitted(id=job.id, done=True, error=text))
+
+
+def _fit(job: Fit, talk: Talk, control: Control, emit: Emit) -> None:
+    """Measure settings; what is in memory to be talked to makes room first."""
+    talk.loaded = None
+    emit(events.PhaseChanged(phase="importing", text=IMPORTING))
+    from tui.engine.fitting import fit
+
+    fit(job, emit, partial(control.unwanted, job.id))

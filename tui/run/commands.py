@@ -94,8 +94,20 @@ class Inspect(Asked):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fit(Asked):
+    """Measure which settings train this session fastest on this device."""
+
+    kind: Literal["fit"] = "fit"
+    id: str
+    session: str
+    """The session as TOML."""
+    within_s: float = 180.0
+    """No setting is begun later than that, loading left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cancel(Asked):
-    """Give up one chat or inspection, keeping what came."""
+    """Give up one chat, inspection or measurement, keeping what came."""
 
     kind: Literal["cancel"] = "cancel"
     id: str
@@ -110,7 +122,7 @@ class Release(Asked):
 
 Command = (
     Stop | Pause | Checkpoint | Evaluate | Sample | Change | Resume | Chat | ShowPrompt | AnswerSet | Preview | Inspect
-    | Cancel | Release
+    | Fit | Cancel | Release
 )  # fmt: skip
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(

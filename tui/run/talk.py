@@ -49,16 +49,26 @@ def request(
 
 def look_through(folder: RunFolder, wanted: commands.Inspect) -> Iterator[events.Event]:
     """Ask for a look through a dataset, and yield what the engine says about it: phases, what is found, or its end."""
-    for event in _hear(folder, wanted):
+    send(folder, wanted)
+    for event in _hear_about(folder, wanted):
         yield event
         if isinstance(event, events.Inspected) and event.done:
+            return
+
+
+def hear_fit(folder: RunFolder, wanted: commands.Fit) -> Iterator[events.Event]:
+    """Yield what the engine says about a measurement of settings that it was asked for: what is found, or its end."""
+    for event in _hear_about(folder, wanted):
+        yield event
+        if isinstance(event, events.Fitted) and event.done:
             return
 
 
 def ask(folder: RunFolder, chat: commands.Chat) -> Iterator[events.Event]:
     """Ask, and yield what the engine says about it: phases, pieces of the answer, or its end."""
     open_voices = {speaker.voice for speaker in chat.speakers}
-    for event in _hear(folder, chat):
+    send(folder, chat)
+    for event in _hear_about(folder, chat):
         yield event
         if isinstance(event, events.Replied) and event.done:
             open_voices.discard(event.voice)
@@ -66,12 +76,11 @@ def ask(folder: RunFolder, chat: commands.Chat) -> Iterator[events.Event]:
                 return
 
 
-def _hear(
-    folder: RunFolder, wanted: commands.Inspect | commands.Chat | commands.AnswerSet | commands.ShowPrompt
+def _hear_about(
+    folder: RunFolder, wanted: commands.Inspect | commands.Fit | commands.Chat | commands.AnswerSet | commands.ShowPrompt
 ) -> Iterator[events.Event]:
-    """Ask for something, and yield what is said about it until nobody listens or the engine is gone."""
+    """Yield what is said about something that was asked for, until nobody listens or the engine is gone."""
     until = threading.Event()
-    send(folder, wanted)
     try:
         for event in follow(folder, until, thin=True):
             match event:
@@ -80,6 +89,7 @@ def _hear(
                     | events.Replied(id=wanted.id)
                     | events.Answered(id=wanted.id)
                     | events.PromptShown(id=wanted.id)
+                    | events.Fitted(id=wanted.id)
                 ):
                     yield event
                 case events.PhaseChanged() | events.ModelReady() if event.time >= wanted.time:

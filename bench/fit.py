@@ -1,0 +1,95 @@
+"""``python bench/fit.py MODEL_FOLDER [--grid] [--minutes 3] [--tokens 157]``: `fit` against the notebook's settings.
+
+The session is the notebook's: 4-bit, batch 2 × 4, Unsloth's checkpointing, no packing, on rows of plain text of about that
+many tokens. With `--grid` every candidate is measured as well, to see how near the search comes to the best of all. Prints
+a line a setting, and one JSON object at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tui.engine import fitting
+from tui.run import events
+from tui.run.commands import Fit
+from tui.run.fit_search import FIRST_UPDATES, best
+from tui.session import file
+
+WORDS = ("one", "two", "word", "house", "tree", "water", "light", "day", "hand", "year")
+KINDS: dict[str, Any] = {"same": ["same"], "precision": ["same", "precision"], "packing": ["same", "precision", "packing"]}
+
+
+def write_rows(path: Path, tokens: int) -> None:
+    """Plain text of very different lengths."""
+    draw = random.Random(0)
+    lengths = [max(8, round(draw.gauss(tokens, tokens / 3))) for _ in range(2000)]
+    path.write_text("".join(json.dumps({"text": " ".join(draw.choices(WORDS, k=length))}) + "\n" for length in lengths))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("--grid", action="store_true")
+    parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--tokens", type=int, default=157)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        data = Path(scratch) / "rows.jsonl"
+        write_rows(data, given.tokens)
+        told = {"model": {"name": given.model, "max_seq_length": 2048}, "data": {"source": str(data)}}
+        session = file.from_table(told | {"training": {"max_steps": 60}})
+        found = run(Fit(id="bench", session=file.dumps(session), within_s=60 * given.minutes))
+        grid = run(Fit(id="grid", session=file.dumps(session), within_s=3600), every=True) if given.grid else None
+    report(found, grid)
+
+
+def run(job: Fit, *, every: bool = False) -> events.Fitted:
+    """What a measurement finds; with `every` all candidates are tried, as long as that takes."""
+    said: list[events.Fitted] = []
+    began = time.monotonic()
+
+    def emit(event: events.Event) -> None:
+        if isinstance(event, events.Fitted):
+            if event.trials and (not said or len(event.trials) != len(said[-1].trials)):
+                trial = event.trials[-1]
+                told = f"{trial.tokens_per_s:8.0f} tokens/s {trial.peak_bytes / 2**30:6.2f} GiB {trial.seconds:7.3f} s"
+                print(f"{time.monotonic() - began:6.1f} s {told} {trial.verdict:13} {trial.name} {trial.why}", flush=True)
+            said.append(event)
+        elif isinstance(event, events.PhaseChanged):
+            print(f"{time.monotonic() - began:6.1f} s {event.phase} {event.text}", flush=True)
+
+    one = fitting.Fitting(job, emit, lambda: False)
+    if every:
+        one.search = lambda found, fits, measure: (measure(it, 2 * FIRST_UPDATES) for it in sorted(found, key=_loaded_as))
+    one.run()
+    return said[-1]
+
+
+def report(found: events.Fitted, grid: events.Fitted | None) -> None:
+    """How many times as fast as the session as it is, by what may change."""
+    own = next(trial for trial in found.trials if trial.kind == "own")
+    answers = {name: best(found.trials, kinds) for name, kinds in KINDS.items()}
+    told: dict[str, Any] = {"device": found.device, "matrix_tflops": found.matrix_tflops, "own": asdict(own)}
+    for name, trial in answers.items():
+        if trial:
+            told[name] = {"times": round(trial.tokens_per_s / own.tokens_per_s, 2), **asdict(trial)}
+        if trial and grid:
+            fastest = max(it.tokens_per_s for it in grid.trials if it.kind in KINDS[name])
+            same = next(it for it in grid.trials if it.name == trial.name)
+            told[name]["of the best of the grid"] = round(same.tokens_per_s / fastest, 3)
+    print(json.dumps(told))
+
+
+def _loaded_as(candidate: Any) -> str:
+    return str(candidate.loaded_as)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""What was measured of settings, kept for later: it tells how long a training takes and how much memory."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tui.resources import home
+from tui.run.fit_events import Fitted, Trial
+from tui.session import file
+from tui.session.schema import Session
+
+MOST_KEPT = 200
+"""Measurements; of more the oldest go."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One trial of an earlier measurement."""
+
+    session: Session
+    """As it was trained."""
+    device: str
+    """The name of the card, or ``CPU``."""
+    seconds_per_example: float
+    peak_bytes: int
+    """0 where that is not known."""
+
+
+def place() -> Path:
+    """The file they are kept in: one measurement a line."""
+    return home() / "fits.jsonl"
+
+
+def keep(session: Session, told: Fitted) -> None:
+    """Remember what was measured. Raises OSError."""
+    measured = [asdict(trial) for trial in told.trials if trial.verdict == "measured"]
+    if not measured:
+        return
+    line = {"time": time.time(), "session": file.dumps(session), "device": told.device, "trials": measured}
+    try:
+        before = place().read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        before = []
+    place().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.write_atomic(place(), "\n".join([*before[1 - MOST_KEPT :], json.dumps(line)]) + "\n")
+
+
+def kept() -> Iterator[Kept]:
+    """Everything that was measured, the newest first; damaged lines are passed over."""
+    try:
+        lines = place().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    for line in reversed(lines):
+        try:
+            told = json.loads(line)
+            session, device = file.parse(told["session"]), str(told["device"])
+            trials = [Trial(**trial) for trial in told["trials"]]
+            yield from [_kept(session, device, trial) for trial in trials]
+        except (ValueError, KeyError, TypeError, file.SessionError):
+            continue
+
+
+def _kept(session: Session, device: str, trial: Trial) -> Kept:
+    changed = file.replace_values(session, trial.changes)
+    return Kept(changed, device, trial.seconds / trial.examples, trial.peak_bytes)
