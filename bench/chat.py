@@ -106,16 +106,17 @@ class Bench:
         text = "".join(event.text for _, event in told)
         return Told(first - began, ended - began, made, text, told[-1][1].kept_tokens)
 
-    def converse(self, turns: int, tokens: int, say: Callable[[list[dict[str, str]]], Told]) -> tuple[float, list[Told]]:
-        """Seconds of a conversation, and its answers."""
-        history: list[dict[str, str]] = []
-        answers = []
-        began = time.monotonic()
-        for number in range(turns):
-            history.append({"role": "user", "content": TURN.format(number)})
-            answers.append(say(history))
-            history.append({"role": "assistant", "content": answers[-1].text})
-        return time.monotonic() - began, answers
+
+def converse(turns: int, ways: dict[str, Callable[[list[dict[str, str]]], Told]]) -> dict[str, list[Told]]:
+    """The answers of a conversation in each way, turn by turn, so that a box with other work is as slow for each."""
+    histories: dict[str, list[dict[str, str]]] = {name: [] for name in ways}
+    found: dict[str, list[Told]] = {name: [] for name in ways}
+    for number in range(turns):
+        for name, say in ways.items():
+            histories[name].append({"role": "user", "content": TURN.format(number)})
+            found[name].append(say(histories[name]))
+            histories[name].append({"role": "assistant", "content": found[name][-1].text})
+    return found
 
 
 def load(folder: str, four_bit: bool) -> Any:
@@ -145,12 +146,11 @@ def answers(bench: Bench, tokens: int) -> dict[str, float]:
         "bare": lambda: bench.bare(messages, tokens),
         "ours": lambda: bench.ours(messages, tokens),
     }
+    rounds = [{name: way() for name, way in ways.items()} for _ in range(1 + ROUNDS)][1:]
     found = {}
-    for name, way in ways.items():
-        way()
-        told = [way() for _ in range(ROUNDS)]
-        found[f"{name}_first_s"] = statistics.median(one.first_s for one in told)
-        found[f"{name}_tokens_per_s"] = statistics.median(one.tokens_per_s for one in told)
+    for name in ways:
+        found[f"{name}_first_s"] = statistics.median(told[name].first_s for told in rounds)
+        found[f"{name}_tokens_per_s"] = statistics.median(told[name].tokens_per_s for told in rounds)
     bench.graphs = False
     found["ours_without_graphs_tokens_per_s"] = bench.ours(messages, tokens).tokens_per_s
     bench.graphs = True
@@ -162,13 +162,19 @@ def conversation(bench: Bench, turns: int, tokens: int) -> dict[str, float]:
     from tui.engine.remembering import Memory
 
     memory = Memory()
-    bare, _ = bench.converse(turns, tokens, lambda history: bench.bare(history, tokens))
-    whole, unkept = bench.converse(turns, tokens, lambda history: bench.ours(history, tokens))
-    kept_s, kept = bench.converse(turns, tokens, lambda history: bench.ours(history, tokens, memory))
+    told = converse(
+        turns,
+        {
+            "bare": lambda history: bench.bare(history, tokens),
+            "unkept": lambda history: bench.ours(history, tokens),
+            "kept": lambda history: bench.ours(history, tokens, memory),
+        },
+    )
+    unkept, kept = told["unkept"], told["kept"]
     return {
-        "bare_s": bare,
-        "ours_unkept_s": whole,
-        "ours_kept_s": kept_s,
+        "bare_s": sum(one.seconds for one in told["bare"]),
+        "ours_unkept_s": sum(one.seconds for one in unkept),
+        "ours_kept_s": sum(one.seconds for one in kept),
         "last_first_unkept_s": unkept[-1].first_s,
         "last_first_kept_s": kept[-1].first_s,
         "last_kept_tokens": kept[-1].kept,
@@ -187,9 +193,11 @@ def comparison(bench: Bench, tokens: int) -> dict[str, float]:
             bench.bare(messages, tokens)
         return time.monotonic() - began
 
-    bench.ours(messages, tokens, voices=("tuned", "base"))
-    ours = [bench.ours(messages, tokens, voices=("tuned", "base")).seconds for _ in range(ROUNDS)]
-    return {"bare_s": statistics.median(bare() for _ in range(ROUNDS)), "ours_s": statistics.median(ours)}
+    def ours() -> float:
+        return bench.ours(messages, tokens, voices=("tuned", "base")).seconds
+
+    rounds = [(bare(), ours()) for _ in range(1 + ROUNDS)][1:]
+    return dict(zip(("bare_s", "ours_s"), map(statistics.median, zip(*rounds, strict=True)), strict=True))
 
 
 def main() -> None:

@@ -54,7 +54,8 @@ def test_an_empty_stdin_is_nothing_to_say(refused: Refused) -> None:
     assert "stdin is empty" in refused("owner/model", stdin=" \n")
 
 
-def test_sampling_that_no_model_knows_is_refused_by_its_key(refused: Refused) -> None:
+def test_what_is_no_setting_is_refused_by_its_key(refused: Refused) -> None:
+    assert "model.device" in refused("owner/model", "--prompt", "hi", "--device", "fastest")
     assert "chat.temperature" in refused("owner/model", "--prompt", "hi", "--temperature", "-1")
 
 

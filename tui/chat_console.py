@@ -65,7 +65,8 @@ def converse(wanted: Wanted, prompt: str | None, *, apart: bool = False) -> int:
 
 def _settings(run: RunFolder | None, wanted: Wanted) -> ChatSection:
     session = file.from_table({}) if run is None else file.load(run.session)
-    return file.replace_values(session, {f"chat.{name}": value for name, value in wanted.sampling}).chat
+    chosen = {f"chat.{name}": value for name, value in wanted.sampling}
+    return file.replace_values(session, chosen | {"model.device": wanted.device}).chat  # says what is wrong with either
 
 
 def _engine(run: RunFolder | None, wanted: Wanted) -> tuple[RunFolder, str]:

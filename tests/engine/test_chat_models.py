@@ -11,6 +11,9 @@ import pytest
 
 from tui.catalog.local import ModelError
 from tui.engine.chat_models import Source, check_memory, source_of
+from tui.engine.control import Control
+from tui.engine.talking import Talk
+from tui.run import commands, events
 from tui.run.folder import RunFolder, create_run
 from tui.session.file import from_table
 
@@ -90,6 +93,35 @@ def test_what_does_not_fit_is_refused_with_figures_and_with_what_would(hollow_mo
 def test_where_nothing_fits_nothing_is_offered(hollow_model: Hollow) -> None:
     with pytest.raises(ModelError, match="choose a smaller model, or free some memory"):
         check_memory(eight_billion(hollow_model, four_bit=True), GIB, "GPU 0", {"GPU 1": GIB})
+
+
+class OutOfMemoryError(Exception):
+    """As torch names it, and with its words."""
+
+
+def test_memory_that_runs_out_is_explained_and_the_next_question_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[events.Event] = []
+    talk = Talk(RunFolder(tmp_path), Control(), told.append)
+
+    def full(*_: object) -> None:
+        raise OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8.00 GiB of which 1.00 GiB is "
+            "free."
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(talk, "_ready", full)
+        talk.do(commands.Chat(id="a", speakers=(commands.Speaker("tuned", ()), commands.Speaker("base", ()))))
+        talk.do(commands.AnswerSet(id="b", session="", source="session"))
+    talk.do(commands.ShowPrompt(id="c", messages=()))
+    first, second, third, fourth = [event for event in told if not isinstance(event, events.PhaseChanged)]
+    for event in (first, second):
+        assert isinstance(event, events.Replied) and event.done
+        assert "the GPU is full: 2.00 GiB more were asked for" in event.error and "load it in 4-bit" in event.error
+    assert isinstance(third, events.Answered) and third.done and "the GPU is full" in third.error
+    assert isinstance(fourth, events.PromptShown) and fourth.error == "no model is loaded, and none was named"
 
 
 def eight_billion(hollow_model: Hollow, *, four_bit: bool) -> Source:
