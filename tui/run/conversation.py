@@ -146,11 +146,15 @@ def cancelled(conversation: Conversation) -> Conversation:
 
 def given_up(conversation: Conversation, asked_of: str, why: str) -> Conversation:
     """The conversation once one engine will not answer any more; what came is kept."""
-    open_one = conversation.open_exchange
-    if open_one is None or open_one.asked_of != asked_of:
+    if all(exchange.done or exchange.asked_of != asked_of for exchange in conversation.exchanges):
         return conversation
-    answers = tuple(a if a.done else replace(a, done=True, error=why) for a in open_one.answers)
-    return replace(conversation, exchanges=(*conversation.exchanges[:-1], replace(open_one, answers=answers)))
+    exchanges = tuple(
+        replace(it, answers=tuple(a if a.done else replace(a, done=True, error=why) for a in it.answers))
+        if it.asked_of == asked_of
+        else it
+        for it in conversation.exchanges
+    )
+    return replace(conversation, exchanges=exchanges)
 
 
 def _grown(answer: Answer, reply: Replied) -> Answer:

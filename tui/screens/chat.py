@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.getters import query_one
 from textual.reactive import var
 from textual.widget import Widget
-from textual.widgets import Input, Label, Static
+from textual.widgets import Input, Static
 
 from tui.run.conversation import Exchange
 from tui.run.saved_talks import Kept, list_kept
@@ -25,11 +25,19 @@ from tui.screens.dialogs.chat_set import AskSetDialog, PromptSetScreen
 from tui.screens.dialogs.chat_settings import SettingsDialog
 from tui.screens.dialogs.chat_talks import TalksDialog
 from tui.widgets.exchange_view import ExchangeView, Names
-from tui.widgets.foreign import foreign, plain
+from tui.widgets.foreign import plain
 from tui.widgets.prompt_area import PromptArea
+from tui.widgets.two_ends import TwoEnds
 
-SHOWN = 20
+SHOWN = 10
 """So many of the last exchanges are laid out at first, and so many more each time one goes back beyond them."""
+FIRST_WORDS = """\
+ctrl+b   who answers: tuned, base, or both with what differs marked
+F8       another model, run or checkpoint; a second one beside it
+F9       greedy, balanced, creative, each value, the system prompt
+ctrl+k   many prompts at once, as a table with measures
+ctrl+↑   select what was said: copy, change, go on, keep as example
+ctrl+l   earlier conversations; each is kept by itself"""
 RECALLED = 200
 """So many prompts of earlier conversations can be brought back."""
 
@@ -56,7 +64,8 @@ class ChatScreen(ActionsScreen):
 
     voices: var[Voices] = var(("tuned", "base"))
 
-    who = query_one("#who", Label)
+    who = query_one("#who", TwoEnds)
+    how = query_one("#how", TwoEnds)
     found = query_one("#find", Input)
 
     def __init__(self) -> None:
@@ -65,15 +74,11 @@ class ChatScreen(ActionsScreen):
         """The first exchange that is laid out."""
 
     def compose_body(self) -> Iterable[Widget]:
-        with Horizontal(classes="line"):
-            yield Label("", id="who", markup=False)
-            yield Label("", id="place", markup=False)
+        yield TwoEnds(id="who", classes="line")
         yield VerticalScroll(Static("", id="earlier", markup=False), id="exchanges", can_focus=False)
         yield Input(placeholder="words to find; Enter goes to the next, Escape closes", id="find", compact=True)
         yield PromptArea(placeholder="Say something; Enter sends, ctrl+j begins a line", id="prompt")
-        with Horizontal(classes="line"):
-            yield Label("", id="how", markup=False)
-            yield Label("", id="figures", markup=False)
+        yield TwoEnds(id="how", classes="line")
 
     def on_mount(self) -> None:
         self.found.display = False
@@ -180,13 +185,12 @@ class ChatScreen(ActionsScreen):
         if not text or not hits:
             self.notify("nobody said that")
             return
-        selected = self.exchanges.query(".-found")
         ids = [exchange.id for exchange in now]
-        at = next((ids.index(view.exchange.id) for view in selected.results(ExchangeView)), len(now))
+        at = next((ids.index(view.exchange.id) for view in self.views if view.has_class("-found")), len(now))
         target = next((hit for hit in reversed(hits) if hit < at), hits[-1])
         if target < self.first:
             await self.show_from(target)
-        for view in self.exchanges.query(ExchangeView):
+        for view in self.views:
             view.set_class(view.exchange.id == ids[target], "-found")
             if view.exchange.id == ids[target]:
                 view.scroll_visible(top=True)
@@ -203,7 +207,7 @@ class ChatScreen(ActionsScreen):
             self.exchanges.scroll_page_down()
 
     def action_select(self, by: int) -> None:
-        views = list(self.exchanges.query(ExchangeView))
+        views = self.views
         if by < 0 and self.first and views and self.focused is views[0]:
             self.run_worker(self.show_from(max(0, self.first - SHOWN)), group="find", exclusive=True)
         super().action_select(by)
@@ -239,14 +243,14 @@ class ChatScreen(ActionsScreen):
                 screen.shown = after.shown_prompt
             elif isinstance(screen, PromptSetScreen):
                 screen.found = after.prompt_set
-        if before.conversation is not after.conversation or not self.exchanges.query(ExchangeView):
+        if before.conversation is not after.conversation or not self.views:
             await self.show_exchanges()
         self.show_lines()
 
     async def show_exchanges(self) -> None:
         """Bring the views to what was said: those that are the same stay."""
         now = self.chat.conversation.exchanges
-        views = list(self.exchanges.query(ExchangeView))
+        views = self.views
         if not views or self.first >= len(now) or views[0].exchange.id != now[self.first].id:
             self.first = max(0, len(now) - SHOWN)
         same = 0
@@ -269,7 +273,9 @@ class ChatScreen(ActionsScreen):
         """Say how much was said before what is laid out, or what to do in an empty conversation."""
         line = self.query_one("#earlier", Static)
         told = f"… {self.first:,} earlier exchanges: page up at the top shows them" if self.first else ""
-        line.update(told)
+        told = told if self.chat.conversation.exchanges else FIRST_WORDS
+        if told != str(line.content):
+            line.update(told)
         line.display = bool(told)
 
     def show_lines(self) -> None:
@@ -278,10 +284,9 @@ class ChatScreen(ActionsScreen):
         told = who_line(self.chat, self.around, voices, self.workbench_phase)
         if self.editing:
             told = "Changing a prompt: Enter asks anew from there, Escape leaves it as it was"
-        self.who.update(foreign(told))
+        self.who.left = told
         loading = waits(self.chat) and self.workbench_phase is not None and self.workbench_phase.phase != "ready"
-        place = place_line(self.chat.ready, loading, self.gpus, self.host)
-        self.query_one("#place", Label).update(foreign(place))
-        self.query_one("#how", Label).update(foreign(settings_line(self.chat.settings_in(self.around))))
+        self.who.right = place_line(self.chat.ready, loading, self.gpus, self.host)
+        self.how.left = settings_line(self.chat.settings_in(self.around))
         exchanges = self.chat.conversation.exchanges
-        self.query_one("#figures", Label).update(foreign(figures_line(exchanges[-1] if exchanges else None)))
+        self.how.right = figures_line(exchanges[-1] if exchanges else None)

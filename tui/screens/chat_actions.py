@@ -27,7 +27,7 @@ from tui.screens.base import PlaceScreen
 from tui.screens.dialogs.chat_example import ExampleDialog
 from tui.screens.dialogs.chat_raw import RawPromptDialog
 from tui.session.schema import Session
-from tui.widgets.exchange_view import AnswerView, ExchangeView
+from tui.widgets.exchange_view import ExchangeView
 from tui.widgets.foreign import plain
 from tui.widgets.prompt_area import PromptArea
 
@@ -46,6 +46,7 @@ class ActionsScreen(PlaceScreen):
         Binding("alt+t", "thought", "Thinking", show=False, id="chat.thought", tooltip="Fold or unfold the thinking"),
         Binding("alt+m", "form", "Source", show=False, id="chat.form", tooltip="As Markdown, as source, or with marks"),
         Binding("alt+p", "raw_prompt", "Raw", show=False, id="chat.raw", tooltip="What the model read, token by token"),
+        Binding("alt+4", "in_4bit", "4-bit", show=False, id="chat.4bit", tooltip="Load the model in 4-bit and ask again"),
         Binding("alt+o", "forget", "Drop old", show=False, id="chat.forget", tooltip="Tell the model no more of the oldest"),
     ]
 
@@ -73,11 +74,16 @@ class ActionsScreen(PlaceScreen):
         return Around(self.run_folder, self.run_state, self.run_session, self.session)
 
     @property
+    def views(self) -> list[ExchangeView]:
+        """Every exchange that is laid out, the oldest first."""
+        return [view for view in self.exchanges.children if isinstance(view, ExchangeView)]
+
+    @property
     def selected_view(self) -> ExchangeView | None:
         """The exchange with the focus, or else the last one."""
         if isinstance(self.focused, ExchangeView):
             return self.focused
-        return next(iter(reversed(list(self.exchanges.query(ExchangeView)))), None)
+        return next(reversed(self.views), None)
 
     @property
     def selected(self) -> Exchange | None:
@@ -137,7 +143,7 @@ class ActionsScreen(PlaceScreen):
     # ---- looking
 
     def action_select(self, by: int) -> None:
-        views = list(self.exchanges.query(ExchangeView))
+        views = self.views
         if not views:
             return
         if isinstance(self.focused, ExchangeView):
@@ -151,7 +157,7 @@ class ActionsScreen(PlaceScreen):
 
     def action_thought(self) -> None:
         if view := self.selected_view:
-            for answer in view.query(AnswerView):
+            for answer in view.answer_views:
                 answer.unfolded = not answer.unfolded
                 answer.paint()
 

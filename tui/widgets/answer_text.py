@@ -2,56 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import ClassVar, Literal
 
-from markdown_it import MarkdownIt
-from markdown_it.rules_core import StateCore
+from markdown_it.tree import SyntaxTreeNode
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Markdown, Static
+from textual.widgets import Static
 
 from tui.run.said import Marked
 from tui.widgets.foreign import foreign, plain
+from tui.widgets.markdown_text import MarkdownText, make_parser
 
 Form = Literal["markdown", "source", "marked"]
-MARKDOWN_LINES, MARKDOWN_LETTERS = 400, 24_000
-"""What comes after so much is shown as its source: each paragraph of Markdown is a widget of its own."""
+PART_LINES = 40
+"""Markdown is shown in parts of about so many lines, of which only the last one changes."""
+BLOCK_LINES, MARKDOWN_LETTERS = 400, 100_000
+"""After a block of so many lines, or so many letters, the rest is shown as its source."""
 CHUNK_LINES, CHUNK_LETTERS = 100, 8000
-"""Source is shown in parts of this size, of which only the last one changes."""
-REST = 3
-"""So many times as long as the last painting took nothing is painted, so that keys are heard in between."""
-
-
-def _keep_line_ends(state: StateCore) -> None:
-    """A line end in an answer is one: poems and listings are not run together."""
-    for token in state.tokens:
-        for child in token.children or ():
-            if child.type == "softbreak":
-                child.type = "hardbreak"
-
-
-def make_parser() -> MarkdownIt:
-    """Markdown as models write it; tags are text, so that nothing of an answer is swallowed."""
-    parser = MarkdownIt("gfm-like", {"html": False, "linkify": False})
-    parser.core.ruler.push("keep_line_ends", _keep_line_ends)
-    return parser
-
-
-class ForeignMarkdown(Markdown):
-    """Markdown from outside: a link says where it leads and opens nothing."""
-
-    DEFAULT_CSS = """
-    ForeignMarkdown { padding: 0; height: auto; }
-    ForeignMarkdown > * { margin-top: 0; }
-    """
-
-    def __init__(self) -> None:
-        super().__init__(parser_factory=make_parser, open_links=False)
-
-    def on_markdown_link_clicked(self, event: Markdown.LinkClicked) -> None:
-        event.stop()
-        self.notify(plain(event.href), title="The link leads to", markup=False)
+"""The parts of source."""
+_UNDECIDED = re.compile(r"(?:^|\n)[\s\d\-=*_#>|`~+:.()\[\]]*\Z")
+"""A last line of nothing but signs: what it makes of itself, or of the line above, is not known before it goes on."""
+PAUSE_S, REST = 0.15, 3
+"""So long nothing is painted after a painting, or so many times as long as it took, so that keys are heard in between."""
 
 
 class AnswerText(Vertical):
@@ -69,88 +43,105 @@ class AnswerText(Vertical):
         self._shown = ""
         """What the widgets show of the text."""
         self._pieces: Marked = ()
-        self._streamed = False
-        """Whether the Markdown came in pieces, and is not yet laid out as a whole."""
-        self._markdown: ForeignMarkdown | None = None
-        self._markdown_ends = False
-        self._last: Static | None = None
-        self._last_text = ""
+        self._last: MarkdownText | Static | None = None
+        self._begun = 0
+        """Where the text of the last widget begins."""
+        self._source_only = False
         self._busy = False
+        self._parser = make_parser()
 
     def show(self, text: str, done: bool, form: Form, pieces: Marked = ()) -> None:
         """Show a text, or one that has grown; `pieces` is the text with its marks."""
-        self._wanted = (plain(text), done, form, pieces)
+        wanted = plain(text), done, form, pieces
+        if wanted == self._wanted:
+            return
+        self._wanted = wanted
         if not self._busy:
             self._busy = True
             self.call_later(self._paint)
 
     async def _paint(self) -> None:
         begun = time.monotonic()
-        text, done, form, pieces = self._wanted
+        text, done, form, pieces = wanted = self._wanted
+        if form == "markdown" and not done:
+            text = _UNDECIDED.sub("", text)
         if form != self._form or not text.startswith(self._shown) or pieces != self._pieces:
             await self._begin(form, pieces)
-        if form == "marked" and not self._shown and text:
-            await self.mount(Static(self._marked(pieces), markup=False))
-        elif added := text[len(self._shown) :]:
-            await self._add(added, whole=done and not self._shown)
+        if text != self._shown:
+            if form == "marked":
+                await self.mount(Static(self._marked(pieces), markup=False))
+            elif form == "markdown" and not self._source_only:
+                await self._show_markdown(text)
+            else:
+                await self._show_source(text)
         self._shown = text
-        if done and self._streamed and self._markdown:
-            self._streamed = False
-            await self._markdown.update(self._markdown.source)
         took = time.monotonic() - begun
-        if self._wanted == (text, done, form, pieces):
+        if done and self._wanted == wanted:
             self._busy = False
         else:
-            self.set_timer(REST * took, self._paint)
+            self.set_timer(max(PAUSE_S, REST * took), self._paint_rest)
+
+    async def _paint_rest(self) -> None:
+        """Paint what came during the pause, if anything did."""
+        if self._wanted[0] == self._shown and not self._wanted[1]:
+            self._busy = False
+        else:
+            await self._paint()
 
     async def _begin(self, form: Form, pieces: Marked) -> None:
         await self.remove_children()
         self._form, self._shown, self._pieces = form, "", pieces
-        self._markdown, self._last, self._last_text = None, None, ""
-        self._streamed = self._markdown_ends = False
+        self._last, self._begun, self._source_only = None, 0, False
 
-    async def _add(self, added: str, *, whole: bool) -> None:
-        if self._form == "markdown" and not self._markdown_ends:
-            added = await self._add_markdown(added, whole)
-        if added:
-            await self._add_source(added)
-
-    async def _add_markdown(self, added: str, whole: bool) -> str:
-        """Show what there is room for, and return the rest."""
-        if self._markdown is None:
-            self._markdown = ForeignMarkdown()
-            await self.mount(self._markdown)
-        before = self._markdown.source
-        lines = MARKDOWN_LINES - before.count("\n")
-        pieces = added.split("\n", lines)
-        fits = "\n".join(pieces[:lines]) if len(pieces) > lines else added
-        fits = fits[: MARKDOWN_LETTERS - len(before)]
-        self._markdown_ends = len(fits) < len(added)
-        if whole:
-            await self._markdown.update(before + fits)
-        elif fits:
-            self._streamed = True
-            await self._markdown.append(fits)
-        return added[len(fits) :]
-
-    async def _add_source(self, added: str) -> None:
-        """Fill the last part, and begin others."""
-        while added:
-            room = CHUNK_LINES - self._last_text.count("\n")
-            if self._last is None or room <= 0 or len(self._last_text) >= CHUNK_LETTERS:
-                self._last, self._last_text, room = Static("", markup=False), "", CHUNK_LINES
+    async def _show_markdown(self, text: str) -> None:
+        """Parse what is not settled, and settle all but its last block once there is enough for a part."""
+        while True:
+            if not isinstance(self._last, MarkdownText):
+                self._last = MarkdownText()
                 await self.mount(self._last)
-            at = -1
-            for _ in range(room):
-                at = added.find("\n", at + 1)
-                if at < 0:
-                    break
-            end = min(len(added) if at < 0 else at + 1, CHUNK_LETTERS - len(self._last_text))
-            self._last_text += added[:end]
-            added = added[end:]
-            # a part that is whole ends with its line, not with an empty one
-            self._last.update(Content(self._last_text[:-1] if added and self._last_text.endswith("\n") else self._last_text))
+            fresh = text[self._begun :]
+            nodes = SyntaxTreeNode(self._parser.parse(fresh)).children
+            settled = _part_end(nodes)
+            if not settled:
+                break
+            count, line = settled
+            self._last.show(nodes[:count])
+            self._begun += sum(len(it) + 1 for it in fresh.split("\n")[:line])
+            self._last = None
+        lines = fresh.split("\n")
+        if len(lines) <= BLOCK_LINES and self._begun <= MARKDOWN_LETTERS:
+            self._last.show(nodes)
+            return
+        self._source_only = True
+        await self._last.remove()
+        self._last = None
+        await self._show_source(text)
+
+    async def _show_source(self, text: str) -> None:
+        """Fill the last part, and begin others."""
+        while True:
+            if not isinstance(self._last, Static):
+                self._last = Static("", markup=False)
+                await self.mount(self._last)
+            part = text[self._begun : self._begun + CHUNK_LETTERS]
+            lines = part.split("\n", CHUNK_LINES)
+            if len(lines) > CHUNK_LINES:
+                part = part[: len(part) - len(lines[-1])]
+            whole = self._begun + len(part) < len(text)
+            self._last.update(Content(part[:-1] if whole and part.endswith("\n") else part))
+            if not whole:
+                return
+            self._begun += len(part)
+            self._last = None
 
     def _marked(self, pieces: Marked) -> Content:
         style = self.get_visual_style("answer-text--differs")
         return Content("").join(Content.styled(plain(text), style) if differs else foreign(text) for text, differs in pieces)
+
+
+def _part_end(nodes: list[SyntaxTreeNode]) -> tuple[int, int] | None:
+    """How many blocks make a part that will not change any more, and the line after them; None while there are too few."""
+    for at, node in enumerate(nodes):
+        if at and node.map and node.map[0] >= PART_LINES:
+            return at, node.map[0]
+    return None

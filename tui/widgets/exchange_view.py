@@ -14,11 +14,11 @@ from tui.run.chat_events import Voice
 from tui.run.conversation import Answer, Exchange
 from tui.run.said import Difference, Marked, difference, said
 from tui.widgets.answer_text import AnswerText, Form
-from tui.widgets.foreign import foreign
+from tui.widgets.foreign import foreign, plain
 
-ENDINGS = {
-    "end": "end token", "length": "longest answer reached, g goes on", "stop": "stop text", "cancelled": "stopped by you",
-    "full": "the context is full, o drops the oldest turns",
+ENDINGS: dict[str, str] = {
+    "length": "longest answer reached, ctrl+g goes on", "stop": "stop text", "cancelled": "stopped by you",
+    "full": "the context is full, alt+o drops the oldest turns",
 }  # fmt: skip
 ERROR_LETTERS = 400
 Names = dict[Voice, str]
@@ -38,11 +38,13 @@ class AnswerView(Vertical):
         self.pieces: Marked = ()
         self.unfolded = False
 
+        self._voice = Static("", classes="voice", markup=False)
+        self._thought = Static("", classes="thought", markup=False)
+        self._text = AnswerText()
+        self._end = Static("", classes="end", markup=False)
+
     def compose(self) -> ComposeResult:
-        yield Static("", classes="voice", markup=False)
-        yield Static("", classes="thought", markup=False)
-        yield AnswerText()
-        yield Static("", classes="end", markup=False)
+        yield from (self._voice, self._thought, self._text, self._end)
 
     def on_mount(self) -> None:
         self.paint()
@@ -54,15 +56,11 @@ class AnswerView(Vertical):
     def paint(self) -> None:
         """Show the answer as it is."""
         answer, parts = self.answer, said(self.answer.text)
-        self.query_one(".voice", Static).update(foreign(title(answer, self.voice_name)))
-        thought = self.query_one(".thought", Static)
-        thought.display = bool(parts.thought or parts.thinking)
-        if thought.display:
-            thought.update(foreign(thought_text(parts.thought, parts.thinking, self.unfolded)))
-        self.query_one(AnswerText).show(parts.answer, answer.done, self.form, self.pieces)
-        end = self.query_one(".end", Static)
-        end.update(foreign(self.ending))
-        end.display = bool(self.ending)
+        self._voice.update(foreign(title(answer, self.voice_name)), layout=False)
+        thinks = bool(parts.thought or parts.thinking)
+        _tell(self._thought, thought_text(parts.thought, parts.thinking, self.unfolded) if thinks else "")
+        self._text.show(parts.answer, answer.done, self.form, self.pieces)
+        _tell(self._end, self.ending)
         self.set_class(bool(answer.error), "-failed")
 
     @property
@@ -72,14 +70,19 @@ class AnswerView(Vertical):
         if not answer.done:
             return "▌" if answer.text else ""
         if answer.error:
-            kept = (
-                "r asks again, g goes on from here" if answer.text else "r asks again, 4 asks in 4-bit, F8 changes the model"
-            )
-            return f"✗ {answer.error[:ERROR_LETTERS]}\n{kept}"
+            otherwise = "ctrl+g goes on from here" if answer.text else "alt+4 in 4-bit, F8 changes the model"
+            return f"✗ {answer.error[:ERROR_LETTERS]}\nctrl+r asks again, {otherwise}"
         empty = "an empty answer" if not said(answer.text).answer.strip() else ""
-        why = ENDINGS.get(answer.ending, "") if answer.ending != "end" else ""
+        why = ENDINGS.get(answer.ending, "")
         told = " · ".join(part for part in (empty, why) if part)
         return f"({told})" if told else ""
+
+
+def _tell(line: Static, text: str) -> None:
+    """Show a text, or nothing at all; the layout is left alone where nothing changes."""
+    if str(line.content) != plain(text):
+        line.update(foreign(text))
+    line.display = bool(text)
 
 
 def title(answer: Answer, name: str) -> str:
@@ -129,6 +132,8 @@ class ExchangeView(Vertical, can_focus=True):
         self.set_reactive(ExchangeView.exchange, exchange)
         self.names = names
         self.forgotten = forgotten
+        self.answer_views = [AnswerView(it, names.get(it.voice, it.voice)) for it in exchange.answers]
+        self._note = Static("", classes="note", markup=False)
         self.turned = False
         """Whether the answers are shown in another form than usual."""
         self.found: Difference | None = None
@@ -137,10 +142,8 @@ class ExchangeView(Vertical, can_focus=True):
 
     def compose(self) -> ComposeResult:
         yield Static(foreign(self.exchange.prompt), classes="asked", markup=False)
-        with Horizontal(classes="answers"):
-            for answer in self.exchange.answers:
-                yield AnswerView(answer, self.names.get(answer.voice, answer.voice))
-        yield Static("", classes="note", markup=False)
+        yield Horizontal(*self.answer_views, classes="answers")
+        yield self._note
 
     def on_mount(self) -> None:
         self.paint()
@@ -151,17 +154,15 @@ class ExchangeView(Vertical, can_focus=True):
 
     def paint(self) -> None:
         """Hand each view its answer, in the form that fits."""
-        views = list(self.query(AnswerView))
         self.found = self._difference()
-        for at, (view, answer) in enumerate(zip(views, self.exchange.answers, strict=False)):
-            view.form, view.pieces = self._form(at)
+        for at, (view, answer) in enumerate(zip(self.answer_views, self.exchange.answers, strict=False)):
+            form, pieces = self._form(at)
+            if (view.form, view.pieces) != (form, pieces):
+                view.form, view.pieces = form, pieces
+                view.paint()
             view.answer = answer
-            view.paint()
-        note = self.query_one(".note", Static)
-        note.update(self.note)
-        note.display = bool(self.note)
+        _tell(self._note, self.note)
         self.set_class(self.forgotten, "-forgotten")
-        self.set_class(len(views) > 1, "-compared")
 
     @property
     def note(self) -> str:
@@ -180,11 +181,9 @@ class ExchangeView(Vertical, can_focus=True):
         if len(answers) != 2 or not self.exchange.done or any(answer.error for answer in answers):
             return None
         left, right = (said(answer.text).answer for answer in answers)
-        if self.found and [left, right] == [
-            "".join(text for text, _ in side) for side in (self.found.left, self.found.right)
-        ]:
-            return self.found
-        return difference(left, right)
+        if self.found is None or self.compared != (left, right):
+            self.compared, self.found = (left, right), difference(left, right)
+        return self.found
 
     def _form(self, at: int) -> tuple[Form, Marked]:
         if len(self.exchange.answers) == 1:
