@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from textual.pilot import Pilot
@@ -27,7 +28,13 @@ from tui.widgets.exchange_view import ExchangeView
 from tui.widgets.prompt_area import PromptArea
 from tui.widgets.token_view import TokenView
 
-HOSTILE = "\x1b[2J\x1b]0;title\x07[/INST] [bold]x[/bold] <b>tag</b> \u202e\u05e9\u05dc\u05d5\u05dd \u65e5\u672c\u8a9e \U0001f469\u200d\U0001f52c\x00"
+T = TypeVar("T")
+HOSTILE = (
+    "\x1b[2J\x1b]0;title\x07[/INST] [bold]x[/bold] <b>tag</b> \u202e\u05e9\u05dc\u05d5\u05dd "
+    "\u65e5\u672c\u8a9e \U0001f469\u200d\U0001f52c\x00"
+)
+SAID: dict[events.Voice, str] = {"tuned": "$ ls", "base": "no"}
+OF_THE_WINDOW = {f"f{number}" for number in (1, 2, 3, 4, 5, 6, 7, 12)} | {f"ctrl+{letter}" for letter in "tsopzyq"}
 
 
 class Talk:
@@ -43,10 +50,19 @@ class Talk:
         return [command for command in found if command]
 
     async def chat(self) -> commands.Chat:
-        """The one chat command since the last look."""
-        await self.pilot.pause()
-        (chat,) = [command for command in self.asked() if isinstance(command, commands.Chat)]
-        return chat
+        """The chat command that was asked since the last look."""
+        return await self.command(commands.Chat)
+
+    async def command(self, kind: type[T]) -> T:
+        """The first command of a kind since the last look."""
+        found: list[commands.Command] = []
+
+        def came() -> bool:
+            found.extend(self.asked())
+            return any(isinstance(command, kind) for command in found)
+
+        await until(self.pilot, came)
+        return next(command for command in found if isinstance(command, kind))
 
     async def say(self, text: str) -> commands.Chat:
         self.app.screen.query_one(PromptArea).put(text)
@@ -63,6 +79,10 @@ class Talk:
         """Let every voice answer whole."""
         told = {"tokens": 3, "ending": "end"} | more
         await self.hear(*(events.Replied(id=chat.id, voice=it.voice, text=text, done=True, **told) for it in chat.speakers))
+
+    async def sees(self, *texts: str) -> None:
+        """The screen comes to show all of these."""
+        await until(self.pilot, lambda: all(text in self.shown for text in texts), within_s=20)
 
     @property
     def shown(self) -> str:
@@ -82,6 +102,7 @@ def ready_run(demo_run: RunFolder) -> RunFolder:
     for folder in (demo_run.adapter, demo_run.checkpoints / "checkpoint-20"):
         folder.mkdir(parents=True)
         (folder / "adapter_config.json").write_text("{}")
+    os.utime(demo_run.lock, (1, 1))  # its engine has ended long ago
     return demo_run
 
 
@@ -110,7 +131,7 @@ async def test_both_are_asked_with_their_own_history_and_the_same_chance(ready_r
             events.Replied(id=chat.id, voice="tuned", text="$ wc -l notes", done=True),
             events.Replied(id=chat.id, voice="base", text="$ wc -c notes", done=True),
         )
-        assert "2 of 10 words differ" in talk.shown
+        await talk.sees("2 of 10 words differ")
         second = await talk.say("more")
         assert contents(second.speakers[1]) == ["hi\nthere", "$ wc -c notes", "more"]
         await talk.reply(second)
@@ -124,10 +145,9 @@ async def test_an_answer_is_stopped_gone_on_with_asked_again_and_changed(ready_r
         first = await talk.say("count")
         await talk.hear(events.Replied(id=first.id, text="one two"))
         await talk.pilot.press("enter", "escape")
-        await talk.pilot.pause()
-        assert [it.id for it in talk.asked() if isinstance(it, commands.Cancel)] == [first.id]
+        assert (await talk.command(commands.Cancel)).id == first.id
         await talk.hear(events.Replied(id=first.id, done=True, ending="cancelled"))
-        assert "stopped by you" in talk.shown and "one two" in talk.shown
+        await talk.sees("stopped by you", "one two")
         await talk.pilot.press("ctrl+g")
         onward = await talk.chat()
         assert contents(onward.speakers[0]) == ["count", "one two"]
@@ -168,48 +188,43 @@ async def test_whatever_goes_wrong_is_said_with_a_way_on(ready_run: RunFolder, b
         refused = await talk.say("hi")
         assert refused.load_in_4bit is None
         await talk.reply(refused, "", error="it needs 16 GiB and 9 GiB are free")
-        assert "it needs 16 GiB" in talk.shown and "alt+4 in 4-bit" in talk.shown
+        await talk.sees("it needs 16 GiB", "alt+4 in 4-bit")
         await talk.pilot.press("alt+4")
         small = await talk.chat()
         assert small.load_in_4bit is True and contents(small.speakers[0]) == ["hi"]
         await talk.reply(small, "")
-        assert "an empty answer" in talk.shown
+        await talk.sees("an empty answer")
         died = await talk.say("long one")
         await talk.hear(events.Replied(id=died.id, text="half of it"))
         await talk.hear(events.EngineSeen(alive=False, reason="killed by SIGKILL"))
-        assert "half of it" in talk.shown and "SIGKILL" in talk.shown and "ctrl+r asks again" in talk.shown
+        await talk.sees("half of it", "SIGKILL", "ctrl+r asks again")
         full = await talk.say("go on")
         await talk.reply(full, "no room", ending="full", prompt_tokens=2000, context_tokens=2048)
-        assert "context 2,003 of 2,048, 98 %" in talk.shown and "alt+o drops the oldest" in talk.shown
+        await talk.sees("context 2,003 of 2,048, 98 %", "alt+o drops the oldest")
         await talk.pilot.press("alt+o")
         await talk.pilot.pause()
-        assert "no longer told to the model" in talk.shown
+        await talk.sees("no longer told to the model")
         assert contents((await talk.say("now")).speakers[0]) == ["long one", "half of it", "go on", "no room", "now"]
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        (HOSTILE, "␛[2J␛]0;title␇[/INST] [bold]x[/bold] <b>tag</b>"),
-        ("\x07" * 50, "␇␇␇"),
-        (f"# {HOSTILE}\n\n- {HOSTILE}\n\n```{HOSTILE}\n{HOSTILE}\n```\n\n| {HOSTILE} |\n| --- |\n| x |\n", "␛[2J"),
-        ("".join(f"line {at}\n" for at in range(10_000)), "line 9999"),
-        ("\n\n".join(f"paragraph {at}" for at in range(2000)), "paragraph 1999"),
-        ("> " * 500 + "deep", "deep"),
-        ("x" * 200_000, "xxx"),
-    ],
-)
-async def test_no_answer_can_steer_the_terminal_or_stop_the_window(
-    ready_run: RunFolder, bench: RunFolder, text: str, told: str
-) -> None:
+async def test_no_answer_can_steer_the_terminal_or_stop_the_window(ready_run: RunFolder, bench: RunFolder) -> None:
     async with talking(UnslothTui(run=ready_run), bench, (80, 24)) as talk:
         await talk.pilot.press("ctrl+b")
-        chat = await talk.say(HOSTILE)
-        half = len(text) // 2
-        await talk.hear(events.Replied(id=chat.id, text=text[:half]))
-        await talk.reply(chat, text[half:])
-        await until(talk.pilot, lambda: told in talk.shown, within_s=30)
-        assert not {char for char in talk.shown if ord(char) < 32} - {"\n"}
+        for text, told in (
+            (HOSTILE, "␛[2J␛]0;title␇[/INST] [bold]x[/bold] <b>tag</b>"),
+            ("\x07" * 50, "␇␇␇"),
+            (f"# {HOSTILE}\n\n- {HOSTILE}\n\n```{HOSTILE}\n{HOSTILE}\n```\n\n| {HOSTILE} |\n| --- |\n| x |\n", "␛[2J"),
+            ("".join(f"line {at}\n" for at in range(10_000)), "line 9999"),
+            ("\n\n".join(f"paragraph {at}" for at in range(1000)), "paragraph 999"),
+            ("> " * 500 + "deep", "deep"),
+            ("x" * 200_000, "xxx"),
+        ):
+            chat = await talk.say(HOSTILE)
+            half = len(text) // 2
+            await talk.hear(events.Replied(id=chat.id, text=text[:half]))
+            await talk.reply(chat, text[half:])
+            await until(talk.pilot, lambda told=told: told in talk.shown, within_s=60)
+            assert not {char for char in talk.shown if ord(char) < 32} - {"\n"}
 
 
 async def test_answers_are_taken_away_and_kept_as_examples(
@@ -223,7 +238,7 @@ async def test_answers_are_taken_away_and_kept_as_examples(
         assert "thought, 2 words" in talk.shown and "hm, files" not in talk.shown
         await talk.pilot.press("ctrl+up", "t")
         await talk.pilot.pause()
-        assert "hm, files" in talk.shown
+        await talk.sees("hm, files")
         await talk.pilot.press("c")
         assert talk.app.clipboard == text
         await talk.pilot.press("b", "b")
@@ -268,11 +283,11 @@ async def test_presets_and_the_system_prompt_hold_from_the_next_answer_on(ready_
         chat = await talk.say("hi")
         assert (chat.sampling.temperature, chat.sampling.min_p) == (1.5, 0.1)
         assert contents(chat.speakers[0]) == ["Be brief.", "hi"]
-        assert "creative" in talk.shown
+        await talk.sees("creative")
         await talk.reply(chat)
         await talk.pilot.press("ctrl+up", "p")
         await until(talk.pilot, lambda: isinstance(talk.app.screen, RawPromptDialog))
-        (wanted,) = [it for it in talk.asked() if isinstance(it, commands.ShowPrompt)]
+        wanted = await talk.command(commands.ShowPrompt)
         assert [it.content for it in wanted.messages] == ["Be brief.", "hi"]
         await talk.hear(events.PromptShown(id=wanted.id, text="<|im|>hi", tokens=2, pieces=("<|im|>", "hi"), marks=":."))
         assert "<|im|>hi" in talk.app.screen.query_one(TokenView).render().plain
@@ -287,7 +302,7 @@ async def test_a_set_of_prompts_is_a_table_with_measures_and_a_file(
         await talk.pilot.press("ctrl+k")
         await talk.pilot.press("enter")
         await until(talk.pilot, lambda: isinstance(talk.app.screen, PromptSetScreen))
-        (wanted,) = [it for it in talk.asked() if isinstance(it, commands.AnswerSet)]
+        wanted = await talk.command(commands.AnswerSet)
         assert (wanted.count, wanted.voices) == (20, ("tuned", "base"))
         told = {"id": wanted.id, "of": 1, "prompt": HOSTILE, "reference": "$ ls", "tokens": 2, "seconds": 0.5}
         await talk.hear(
@@ -295,7 +310,7 @@ async def test_a_set_of_prompts_is_a_table_with_measures_and_a_file(
         )
         await talk.hear(events.Answered(id=wanted.id, of=1, done=True))
         assert talk.app.screen.query_one(DataTable).row_count == 1
-        assert "1 of 1 exact" in talk.shown and "0 of 1 exact" in talk.shown and "✓" in talk.shown
+        await talk.sees("1 of 1 exact", "0 of 1 exact", "✓")
         await talk.pilot.press("w", "enter")
         await until(talk.pilot, lambda: (tmp_path / "answers.md").exists() and (tmp_path / "answers.jsonl").exists())
         await talk.pilot.press("escape")
@@ -327,25 +342,8 @@ async def test_no_key_of_the_prompt_takes_one_of_the_window() -> None:
     app = UnslothTui()
     async with app.run_test() as pilot:
         await pilot.press("f6")
-        window = {
-            "f1",
-            "f2",
-            "f3",
-            "f4",
-            "f5",
-            "f6",
-            "f7",
-            "f12",
-            "ctrl+t",
-            "ctrl+s",
-            "ctrl+o",
-            "ctrl+p",
-            "ctrl+z",
-            "ctrl+y",
-            "ctrl+q",
-        }
         bound = {key for binding in PromptArea.BINDINGS for key in binding.key.split(",")}  # type: ignore[union-attr]
-        assert not window & bound
-        assert not window & {key for binding in app.screen.BINDINGS for key in binding.key.split(",")}  # type: ignore[union-attr]
+        assert not OF_THE_WINDOW & bound
+        assert not OF_THE_WINDOW & {key for binding in app.screen.BINDINGS for key in binding.key.split(",")}  # type: ignore[union-attr]
         await pilot.press("f7")
         assert app.current_mode == "runs"
