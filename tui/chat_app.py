@@ -12,7 +12,7 @@ from textual.reactive import var
 from tui.desk_app import DeskApp
 from tui.run.client import Client, View
 from tui.run.partners import Around
-from tui.run.talker import ChatState
+from tui.run.talk_keeper import ChatState
 from tui.screens import chat_messages
 from tui.session.schema import Session
 

@@ -13,7 +13,8 @@ from tui.run.partners import Around
 from tui.run.process import resume_run, send, start_engine
 from tui.run.state import RunState, fold
 from tui.run.talk import open_workbench
-from tui.run.talker import ChatState, Talker
+from tui.run.talk_keeper import ChatState
+from tui.run.talker import Talker
 from tui.run.watcher import Watcher
 from tui.session import file
 from tui.session.schema import Session

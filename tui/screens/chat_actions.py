@@ -21,7 +21,7 @@ from tui.run.folder import RunFolder
 from tui.run.partners import Around
 from tui.run.said import code_blocks
 from tui.run.state import RunState
-from tui.run.talker import ChatState
+from tui.run.talk_keeper import ChatState
 from tui.screens import chat_messages
 from tui.screens.base import PlaceScreen
 from tui.screens.dialogs.chat_example import ExampleDialog

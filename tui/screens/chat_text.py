@@ -12,7 +12,7 @@ from tui.run.chat_presets import sampling_words
 from tui.run.conversation import Answer, Exchange
 from tui.run.events import PhaseChanged
 from tui.run.partners import Around, Partner, in_memory
-from tui.run.talker import ChatState
+from tui.run.talk_keeper import ChatState
 from tui.session.sections.chat import ChatSection
 
 Voices = tuple[Voice, ...]
