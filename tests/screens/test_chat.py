@@ -24,6 +24,7 @@ from tui.screens.dialogs.chat_partner import PartnerDialog
 from tui.screens.dialogs.chat_raw import RawPromptDialog
 from tui.screens.dialogs.chat_set import PromptSetScreen
 from tui.session.schema import Session
+from tui.widgets.choice import Choice
 from tui.widgets.exchange_view import ExchangeView
 from tui.widgets.prompt_area import PromptArea
 from tui.widgets.token_view import TokenView
@@ -204,14 +205,14 @@ async def test_whatever_goes_wrong_is_said_with_a_way_on(ready_run: RunFolder, b
         await talk.pilot.press("alt+o")
         await talk.pilot.pause()
         await talk.sees("no longer told to the model")
-        assert contents((await talk.say("now")).speakers[0]) == ["long one", "half of it", "go on", "no room", "now"]
+        assert contents((await talk.say("now")).speakers[0]) == ["go on", "no room", "now"]
 
 
 async def test_no_answer_can_steer_the_terminal_or_stop_the_window(ready_run: RunFolder, bench: RunFolder) -> None:
     async with talking(UnslothTui(run=ready_run), bench, (80, 24)) as talk:
         await talk.pilot.press("ctrl+b")
         for text, told in (
-            (HOSTILE, "␛[2J␛]0;title␇[/INST] [bold]x[/bold] <b>tag</b>"),
+            (HOSTILE, "␛[2J␛]0;title␇[/INST] [bold]x[/bold]"),
             ("\x07" * 50, "␇␇␇"),
             (f"# {HOSTILE}\n\n- {HOSTILE}\n\n```{HOSTILE}\n{HOSTILE}\n```\n\n| {HOSTILE} |\n| --- |\n| x |\n", "␛[2J"),
             ("".join(f"line {at}\n" for at in range(10_000)), "line 9999"),
@@ -277,7 +278,9 @@ async def test_another_model_and_a_second_checkpoint_are_chosen_by_letters(ready
 
 async def test_presets_and_the_system_prompt_hold_from_the_next_answer_on(ready_run: RunFolder, bench: RunFolder) -> None:
     async with talking(UnslothTui(run=ready_run), bench) as talk:
-        await talk.pilot.press("f9", "right")
+        await talk.pilot.press("f9")
+        await until(talk.pilot, lambda: isinstance(talk.app.focused, Choice))
+        await talk.pilot.press("right", "right")
         talk.app.screen.query_one("#system", TextArea).text = "Be brief."
         await talk.pilot.press("ctrl+s")
         chat = await talk.say("hi")

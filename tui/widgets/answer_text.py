@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
+from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 from textual.containers import Vertical
 from textual.content import Content
@@ -20,6 +22,8 @@ PART_LINES = 40
 """Markdown is shown in parts of about so many lines, of which only the last one changes."""
 BLOCK_LINES, MARKDOWN_LETTERS = 400, 100_000
 """After a block of so many lines, or so many letters, the rest is shown as its source."""
+DEEPEST = 15
+"""Blocks nested deeper than this are shown as their source."""
 CHUNK_LINES, CHUNK_LETTERS = 100, 8000
 """The parts of source."""
 _UNDECIDED = re.compile(r"(?:^|\n)[\s\d\-=*_#>|`~+:.()\[\]]*\Z")
@@ -94,54 +98,66 @@ class AnswerText(Vertical):
         self._last, self._begun, self._source_only = None, 0, False
 
     async def _show_markdown(self, text: str) -> None:
-        """Parse what is not settled, and settle all but its last block once there is enough for a part."""
-        while True:
-            if not isinstance(self._last, MarkdownText):
-                self._last = MarkdownText()
-                await self.mount(self._last)
-            fresh = text[self._begun :]
-            nodes = SyntaxTreeNode(self._parser.parse(fresh)).children
-            settled = _part_end(nodes)
-            if not settled:
-                break
-            count, line = settled
-            self._last.show(nodes[:count])
-            self._begun += sum(len(it) + 1 for it in fresh.split("\n")[:line])
+        """Parse what is not settled; of what comes of it all parts but the last will not change any more."""
+        fresh = text[self._begun :]
+        tokens = self._parser.parse(fresh)
+        nodes = SyntaxTreeNode(tokens).children
+        if len(text) > MARKDOWN_LETTERS or not _fits(nodes, tokens):
+            self._source_only = True
+            if isinstance(self._last, MarkdownText):
+                await self._last.remove()
             self._last = None
-        lines = fresh.split("\n")
-        if len(lines) <= BLOCK_LINES and self._begun <= MARKDOWN_LETTERS:
-            self._last.show(nodes)
+            await self._show_source(text)
             return
-        self._source_only = True
-        await self._last.remove()
-        self._last = None
-        await self._show_source(text)
+        parts = _parts(nodes)
+        views = [self._last if isinstance(self._last, MarkdownText) else MarkdownText()]
+        views += [MarkdownText() for _ in parts[1:]]
+        for view, part in zip(views, parts, strict=True):
+            view.show(part)
+        await self.mount_all(view for view in views if view is not self._last)
+        if len(parts) > 1 and (lines := parts[-1][0].map):
+            self._begun += sum(len(line) + 1 for line in fresh.split("\n")[: lines[0]])
+        self._last = views[-1]
 
     async def _show_source(self, text: str) -> None:
         """Fill the last part, and begin others."""
+        fresh: list[Static] = []
         while True:
-            if not isinstance(self._last, Static):
-                self._last = Static("", markup=False)
-                await self.mount(self._last)
             part = text[self._begun : self._begun + CHUNK_LETTERS]
             lines = part.split("\n", CHUNK_LINES)
             if len(lines) > CHUNK_LINES:
                 part = part[: len(part) - len(lines[-1])]
             whole = self._begun + len(part) < len(text)
-            self._last.update(Content(part[:-1] if whole and part.endswith("\n") else part))
+            content = Content(part[:-1] if whole and part.endswith("\n") else part)
+            if isinstance(self._last, Static):
+                self._last.update(content)
+            else:
+                self._last = Static(content, markup=False)
+                fresh.append(self._last)
             if not whole:
-                return
+                break
             self._begun += len(part)
             self._last = None
+        await self.mount_all(fresh)
 
     def _marked(self, pieces: Marked) -> Content:
         style = self.get_visual_style("answer-text--differs")
         return Content("").join(Content.styled(plain(text), style) if differs else foreign(text) for text, differs in pieces)
 
 
-def _part_end(nodes: list[SyntaxTreeNode]) -> tuple[int, int] | None:
-    """How many blocks make a part that will not change any more, and the line after them; None while there are too few."""
+def _fits(nodes: Sequence[SyntaxTreeNode], tokens: Sequence[Token]) -> bool:
+    """Whether no block is endless, and none so deeply nested that the parser leaves text out."""
+    shallow = all(token.level < DEEPEST for token in tokens)
+    return shallow and all(node.map is None or node.map[1] - node.map[0] <= BLOCK_LINES for node in nodes)
+
+
+def _parts(nodes: Sequence[SyntaxTreeNode]) -> list[Sequence[SyntaxTreeNode]]:
+    """Blocks that follow each other, in parts of enough lines each."""
+    parts: list[Sequence[SyntaxTreeNode]] = []
+    begun = 0
     for at, node in enumerate(nodes):
-        if at and node.map and node.map[0] >= PART_LINES:
-            return at, node.map[0]
-    return None
+        first = nodes[begun].map
+        if at > begun and node.map and first and node.map[0] - first[0] >= PART_LINES:
+            parts.append(nodes[begun:at])
+            begun = at
+    return [*parts, nodes[begun:]]
