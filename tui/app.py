@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,13 +15,11 @@ from textual.binding import Binding, BindingType
 from textual.reactive import var
 from textual.screen import Screen
 
-from tui.desk_app import DeskApp
+from tui.chat_app import ChatApp
 from tui.machine.gpu import GpuReading
 from tui.machine.host import HostReading
 from tui.machine.sampler import Sampler
 from tui.run import going_on, queue
-from tui.run.client import Client, View
-from tui.run.conversation import Conversation
 from tui.run.events import Inspected, PhaseChanged, Previewed
 from tui.run.folder import RunFolder
 from tui.run.preflight import preflight
@@ -54,11 +51,14 @@ def chat_screen() -> Screen[Any]:
     from tui.screens.chat import ChatScreen
 
     return ChatScreen().data_bind(
-        UnslothTui.conversation,
+        UnslothTui.chat,
         UnslothTui.run_folder,
         UnslothTui.run_state,
+        UnslothTui.run_session,
         UnslothTui.session,
         UnslothTui.workbench_phase,
+        UnslothTui.gpus,
+        UnslothTui.host,
     )
 
 
@@ -82,7 +82,7 @@ def live_screen() -> Screen[Any]:
     )
 
 
-class UnslothTui(DeskApp):
+class UnslothTui(ChatApp):
     """Reads run folders and writes requests; a run never notices whether it is there."""
 
     TITLE = "unsloth-tui"
@@ -109,7 +109,6 @@ class UnslothTui(DeskApp):
     stopping: var[bool] = var(False)
     gpus: var[tuple[GpuReading, ...]] = var(tuple)
     host: var[HostReading | None] = var(None)
-    conversation: var[Conversation] = var(Conversation)
     workbench_phase: var[PhaseChanged | None] = var(None)
     preview: var[Previewed | None] = var(None)
     inspected: var[Inspected | None] = var(None)
@@ -122,7 +121,6 @@ class UnslothTui(DeskApp):
         self.refused: dict[str, dict[str, str]] = {}
         """What is typed and not allowed, by place and key."""
         self.first_run = run
-        self.client = Client()
         self.sampler = Sampler()
 
     # ---- what comes down
@@ -155,11 +153,6 @@ class UnslothTui(DeskApp):
             live_notice.call(self, text)
             if self.current_mode != "live":
                 self.notify(plain(text), severity="error" if after.failure else "information", markup=False)
-
-    def show(self, view: View) -> None:
-        """Hand a view to the screens."""
-        for field in fields(view):
-            setattr(self, field.name, getattr(view, field.name))
 
     # ---- going about
 
@@ -199,12 +192,6 @@ class UnslothTui(DeskApp):
         except OSError as error:
             last_words.append(f"the session was not saved, and could not be kept: {error.strerror or error}")
         self.exit(message=Text(plain("\n".join(last_words))) if last_words else None)
-
-    def ask(self, do: Callable[[], object]) -> bool:
-        """Do something that writes to disk, and show what came of it. Returns whether it worked."""
-        worked = self.try_to(do)
-        self.show(self.client.view)
-        return worked
 
     # ---- the run
 
@@ -290,16 +277,7 @@ class UnslothTui(DeskApp):
         elif self.ask(lambda: self.client.resume(folder, values)):
             self.switch_mode("live")
 
-    # ---- talking
-
-    def on_prompt_sent(self, event: messages.PromptSent) -> None:
-        self.ask(lambda: self.client.say(event.text, event.voices, self.session))
-
-    def on_answer_cancelled(self) -> None:
-        self.ask(self.client.cancel_answer)
-
-    def on_conversation_cleared(self) -> None:
-        self.ask(self.client.clear_conversation)
+    # ---- looking into data
 
     def on_preview_wanted(self, event: messages.PreviewWanted) -> None:
         self.ask(lambda: self.client.preview(event.row, self.session, tokens=event.tokens))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tui.run.conversation import Conversation, asked, fold_reply, given_up
+from tui.run.conversation import Conversation, asked, before, fold_reply, forgetting, given_up, gone_on
 from tui.run.events import Replied
 
 
@@ -75,3 +75,34 @@ def test_each_voice_remembers_its_own_answers_and_borrows_where_it_was_not_asked
 def test_an_empty_conversation() -> None:
     assert Conversation().open_exchange is None
     assert Conversation().messages_for("base") == []
+
+
+def test_going_on_keeps_what_came_and_listens_to_the_new_request() -> None:
+    talk = told(asked(Conversation(), "1", "hi", ("tuned",), "e"), {"id": "1", "text": "he", "done": True, "tokens": 2})
+    talk = told(gone_on(talk, "2", "e"), {"id": "1", "text": "old"}, {"id": "2", "text": "llo", "done": True, "tokens": 3})
+    (answer,) = talk.exchanges[0].answers
+    assert (answer.text, answer.tokens, answer.earlier_tokens) == ("hello", 3, 2)
+
+
+def test_what_an_engine_said_before_it_died_is_told_to_the_next_one() -> None:
+    talk = given_up(told(asked(Conversation(), "1", "hi", ("tuned",), "e"), {"id": "1", "text": "half"}), "e", "gone")
+    assert [message.content for message in talk.messages_for("tuned")] == ["hi", "half"]
+
+
+def test_forgotten_turns_are_told_no_more_but_stay_to_be_read() -> None:
+    talk = Conversation()
+    for number in "1234":
+        talk = told(asked(talk, number, f"p{number}", ("tuned",), "e"), {"id": number, "text": "a", "done": True})
+    talk = forgetting(talk)
+    assert [message.content for message in talk.messages_for("tuned")] == ["p3", "a", "p4", "a"]
+    assert len(talk.exchanges) == 4
+    for _ in range(5):
+        talk = forgetting(talk)
+    assert talk.forgotten == 3
+
+
+def test_before_an_exchange_is_all_that_was_said_until_then() -> None:
+    talk = asked(told(BOTH, {"id": "1", "voice": "base", "text": "b"}), "2", "more", ("tuned",), "e")
+    assert [exchange.id for exchange in before(talk, "2").exchanges] == ["1"]
+    assert before(talk, "none") == talk
+    assert [message.content for message in talk.messages_for("base", "2")] == ["hi", "b"]

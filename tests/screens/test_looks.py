@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from tests.screens.conftest import settled, until
 from tui.app import UnslothTui
 from tui.run import conversation
+from tui.run.conversation import Conversation
 from tui.run.events import Replied
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
@@ -19,6 +20,20 @@ from tui.session.schema import Session
 pytestmark = pytest.mark.slow
 SIZES = {"80x24": (80, 24), "140x40": (140, 40)}
 Compare = Callable[..., bool]
+SORTED = """<think>It wants it sorted.</think>Use **sort** with `-n`:
+
+- numbers come in <b>order</b>
+  - and [/INST] stays text
+
+```python
+print(sorted(open("notes.txt")))
+```
+
+| flag | meaning |
+| --- | --- |
+| -n | numbers |
+| -r | reversed |
+"""
 
 
 @pytest.fixture(params=SIZES)
@@ -29,6 +44,7 @@ def size(request: pytest.FixtureRequest) -> tuple[int, int]:
 @pytest.fixture(autouse=True)
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textual.widgets._input.Input.cursor_blink", False)
+    monkeypatch.setattr("tui.widgets.prompt_area.PromptArea.cursor_blink", False)
 
 
 def test_model(snap_compare: Compare, desk: Session, size: tuple[int, int]) -> None:
@@ -78,17 +94,21 @@ def test_chat(snap_compare: Compare, demo_run: RunFolder, size: tuple[int, int])
     async def look(pilot: Pilot[None]) -> None:
         await pilot.press("f6")
         await until(pilot, lambda: pilot.app.run_state.ended)
-        talk = conversation.asked(
-            pilot.app.client.view.conversation, "1", "How do I [bold]count[/] lines\x1b[2J?", ("tuned", "base"), "x"
-        )
+        talk = conversation.asked(Conversation(), "1", "How do I [bold]count[/] lines\x1b[2J?", ("tuned", "base"), "x")
+        figures = {"prompt_tokens": 40, "context_tokens": 2048, "first_token_s": 0.31}
         for reply in (
             Replied(id="1", voice="tuned", text="$ wc -l notes.txt"),
-            Replied(id="1", voice="tuned", done=True, tokens=9, tokens_per_s=16.4),
-            Replied(id="1", voice="base", text="You can open the file and [/INST] count"),
+            Replied(id="1", voice="tuned", done=True, tokens=9, tokens_per_s=16.4, ending="end", **figures),
+            Replied(id="1", voice="base", text="You can open the file and [/INST] count: wc -l notes.txt"),
+            Replied(id="1", voice="base", done=True, tokens=12, tokens_per_s=16.1, ending="length", **figures),
         ):
             talk = conversation.fold_reply(talk, reply)
-        pilot.app.client.view = replace(pilot.app.client.view, conversation=talk)
-        await until(pilot, lambda: pilot.app.conversation == talk)
+        talk = conversation.asked(talk, "2", "and sort it", ("tuned",), "x", "demo")
+        talk = conversation.fold_reply(talk, Replied(id="2", text=SORTED, tokens=80, tokens_per_s=15.2))
+        talker = pilot.app.client.talker
+        talker.state = replace(talker.state, conversation=talk)
+        await until(pilot, lambda: pilot.app.chat.conversation == talk)
+        await until(pilot, lambda: pilot.app.screen.query("MarkdownText"))
         await settled(pilot)
 
     assert snap_compare(UnslothTui(run=demo_run), terminal_size=size, run_before=look)

@@ -19,6 +19,8 @@ from tui.session import file
 from tui.session.fields import fields_of
 from tui.session.schema import Session
 from tui.widgets.form import FieldRow
+from tui.widgets.prompt_area import PromptArea
+from tui.widgets.two_ends import TwoEnds
 
 NASTY = "[/INST] [bold]x[/bold] \x1b[2J\x1b]0;title\x07 ‮ right to left [@click=app.exit]"
 
@@ -189,8 +191,8 @@ async def test_nobody_to_talk_to_is_said_and_what_was_typed_stays() -> None:
     app = UnslothTui()
     async with app.run_test() as pilot:
         await pilot.press("f6", *"hello", "enter")
-        assert app.screen.query_one("#prompt", Input).value == "hello"
-        assert "nobody to talk to" in shown(app, "#who")
+        assert app.screen.query_one(PromptArea).text == "hello"
+        assert "nobody to talk to" in app.screen.query_one("#who", TwoEnds).left
 
 
 async def test_other_themes_work_too(demo_run: RunFolder) -> None:

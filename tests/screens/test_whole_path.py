@@ -20,6 +20,7 @@ from tui.run.folder import RunFolder
 from tui.run.process import send
 from tui.run.watcher import read_state
 from tui.screens.dialogs.ask import AskDialog
+from tui.widgets.prompt_area import PromptArea
 
 pytest_plugins = ["tests.engine_fixtures"]
 pytestmark = pytest.mark.slow
@@ -147,10 +148,10 @@ async def test_from_the_model_to_the_chat(lab: Lab, tmp_path: Path, monkeypatch:
         assert "12 of 12" in str(app.screen.query_one("#figures", Static).render())
 
         await pilot.press("f6")
-        app.screen.query_one("#prompt", Input).value = "how big is ~/Music"
+        app.screen.query_one(PromptArea).put("how big is ~/Music")
         await pilot.press("enter")
-        await until(pilot, lambda: app.conversation.exchanges and app.conversation.exchanges[0].done, within_s=60)
-        answers = app.conversation.exchanges[0].answers
+        await until(pilot, lambda: app.chat.conversation.exchanges and app.chat.conversation.exchanges[0].done, within_s=60)
+        answers = app.chat.conversation.exchanges[0].answers
         assert {answer.voice for answer in answers} == {"tuned", "base"}
         assert all(answer.tokens and not answer.error for answer in answers), answers
 

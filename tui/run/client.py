@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tui.data.findings import Finding
 from tui.data.token_findings import token_findings
-from tui.run import commands, conversation, events
-from tui.run.conversation import Conversation
+from tui.run import commands, events
 from tui.run.folder import RunFolder, create_run
+from tui.run.partners import Around
 from tui.run.process import resume_run, send, start_engine
 from tui.run.state import RunState, fold
-from tui.run.talk import open_workbench, opening, sampling_of
+from tui.run.talk import open_workbench
+from tui.run.talk_keeper import ChatState
+from tui.run.talker import Talker
 from tui.run.watcher import Watcher
 from tui.session import file
 from tui.session.schema import Session
 
-LOST = "the engine ended before the answer was whole"
+LOST = "the engine ended before it was done"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class View:
     run_state: RunState = RunState()  # noqa: RUF009  (frozen)
     stopping: bool = False
     """Whether this window has asked the run to stop."""
-    conversation: Conversation = Conversation()  # noqa: RUF009  (frozen)
+    chat: ChatState = ChatState()  # noqa: RUF009  (frozen)
     workbench_phase: events.PhaseChanged | None = None
     preview: events.Previewed | None = None
     inspected: events.Inspected | None = None
@@ -60,32 +61,37 @@ class Client:
         self.view = View()
         self._watcher: Watcher | None = None
         self._workbench: Watcher | None = None
+        self.talker = Talker(self._open_workbench)
+        """What it says shows in the view after the next `drain`."""
         self._preview_wanted = ""
 
     def drain(self) -> View:
         """Take in what came since the last call."""
         view = self.view
         for event in self._watcher.drain() if self._watcher else ():
-            view = replace(_heard(view, event), run_state=fold(view.run_state, event))
-            if _is_end(event) and view.run_folder:
-                view = replace(view, conversation=conversation.given_up(view.conversation, view.run_folder.name, LOST))
+            if self._watcher:
+                self.talker.hear(event, self._watcher.folder)
+            view = replace(view, run_state=fold(view.run_state, event))
         for event in self._workbench.drain() if self._workbench else ():
-            view = _heard(view, event)
+            if self._workbench:
+                self.talker.hear(event, self._workbench.folder)
             if isinstance(event, events.Previewed) and event.id == self._preview_wanted:
                 view = replace(view, preview=event)
             if isinstance(event, events.Inspected) and view.inspected and event.id == view.inspected.id:
                 view = replace(view, inspected=event)
             if isinstance(event, events.PhaseChanged):
                 view = replace(view, workbench_phase=event)
-            elif _is_end(event):
+            elif isinstance(event, events.Failed) or (isinstance(event, events.EngineSeen) and not event.alive):
                 view = self._without_workbench(view, event)
-        self.view = view
-        return view
+        self.view = replace(view, chat=self.talker.state)
+        return self.view
 
     def watch(self, folder: RunFolder) -> None:
         """Look at another run, from its first event on."""
         if self._watcher:
             self._watcher.stop()
+            self.talker.lost(self._watcher.folder.name, "another run was opened before the answer was whole")
+        self.talker.begin_anew()
         try:
             session = file.load(folder.session)
         except file.SessionError:
@@ -96,7 +102,6 @@ class Client:
             run_session=session,
             run_state=RunState(),
             stopping=False,
-            conversation=Conversation(),
         )
         self._watcher = Watcher(folder)
         self._watcher.start()
@@ -130,41 +135,9 @@ class Client:
         if self.view.run_folder and self.view.run_state.ended:
             send(self.view.run_folder, commands.Release())
 
-    def say(self, text: str, voices: Sequence[events.Voice], session: Session) -> None:
-        """Say something to the run's result, or without a run to the session's model. Raises OSError."""
-        run = self.view.run_folder
-        settings = (self.view.run_session or session) if run else session
-        loaded_by = run if self.view.run_state.chat_ready else None
-        model = "" if loaded_by else str(run.path) if run else session.model.name
-        name = uuid.uuid4().hex
-        engine = loaded_by or self._open_workbench()
-        speakers = tuple(  # each goes on from what it said itself
-            commands.Speaker(
-                voice,
-                (
-                    *opening(settings.chat),
-                    *self.view.conversation.messages_for(voice),
-                    commands.Message("user", text),
-                ),
-            )
-            for voice in voices
-        )
-        send(engine, commands.Chat(id=name, speakers=speakers, model=model, sampling=sampling_of(settings.chat)))
-        talk = conversation.asked(self.view.conversation, name, text, voices, engine.name)
-        self.view = replace(self.view, conversation=talk)
-
-    def cancel_answer(self) -> None:
-        """Stop the answer that is being written and keep what came. Raises OSError."""
-        exchange = self.view.conversation.open_exchange
-        for watcher in (self._watcher, self._workbench):
-            if exchange and watcher:
-                send(watcher.folder, commands.Cancel(id=exchange.id))
-        self.view = replace(self.view, conversation=conversation.cancelled(self.view.conversation))
-
-    def clear_conversation(self) -> None:
-        """Begin a new conversation. Raises OSError."""
-        self.cancel_answer()
-        self.view = replace(self.view, conversation=Conversation())
+    def around(self, session: Session) -> Around:
+        """What stands around the chat while this session is being made."""
+        return Around(self.view.run_folder, self.view.run_state, self.view.run_session, session)
 
     def preview(self, row: int, session: Session, *, tokens: bool = True) -> None:
         """Ask for a row of the session's dataset, and for its tokens as they are trained on. Raises OSError."""
@@ -196,22 +169,11 @@ class Client:
         return self._workbench.folder
 
     def _without_workbench(self, view: View, end: events.Event) -> View:
-        why = end.text if isinstance(end, events.Failed) else LOST
         if self._workbench:
-            talk = conversation.given_up(view.conversation, self._workbench.folder.name, why)
-            view = replace(view, workbench_phase=None, conversation=talk)
+            view = replace(view, workbench_phase=None)
             if view.inspected and not view.inspected.done:
+                why = end.text if isinstance(end, events.Failed) else LOST
                 view = replace(view, inspected=replace(view.inspected, done=True, error=why))
             self._workbench.stop()
             self._workbench = None
         return view
-
-
-def _heard(view: View, event: events.Event) -> View:
-    if isinstance(event, events.Replied):
-        return replace(view, conversation=conversation.fold_reply(view.conversation, event))
-    return view
-
-
-def _is_end(event: events.Event) -> bool:
-    return isinstance(event, events.Failed) or (isinstance(event, events.EngineSeen) and not event.alive)

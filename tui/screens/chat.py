@@ -5,123 +5,173 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from textual import work
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.getters import query_one
 from textual.reactive import var
 from textual.widget import Widget
-from textual.widgets import Input, Label
+from textual.widgets import Input, Static
 
-from tui.run.conversation import Conversation
-from tui.run.events import PhaseChanged, Voice
-from tui.run.folder import RunFolder
-from tui.run.state import RunState
-from tui.screens.base import PlaceScreen
-from tui.screens.messages import AnswerCancelled, ConversationCleared, PromptSent
-from tui.session.schema import Session
+from tui.run.saved_talks import Kept, list_kept
+from tui.run.talk_keeper import ChatState
+from tui.screens import chat_messages
+from tui.screens.chat_exchanges import ExchangesScreen
+from tui.screens.chat_text import Voices, figures_line, place_line, settings_line, voices_for, waits, who_line
+from tui.screens.dialogs.chat_partner import PartnerDialog
+from tui.screens.dialogs.chat_raw import RawPromptDialog
+from tui.screens.dialogs.chat_set import AskSetDialog, PromptSetScreen
+from tui.screens.dialogs.chat_settings import SettingsDialog
+from tui.screens.dialogs.chat_talks import TalksDialog
 from tui.widgets.exchange_view import ExchangeView
-from tui.widgets.foreign import foreign
+from tui.widgets.foreign import plain
+from tui.widgets.prompt_area import PromptArea
+from tui.widgets.two_ends import TwoEnds
 
-VOICES: tuple[tuple[Voice, ...], ...] = (("tuned",), ("base",), ("tuned", "base"))
-WHO = {("tuned",): "the tuned model", ("base",): "the base model", ("tuned", "base"): "tuned and base model"}
+RECALLED = 200
+"""So many prompts of earlier conversations can be brought back."""
 
 
-class ChatScreen(PlaceScreen):
-    """The conversation, and a line to type in."""
+class ChatScreen(ExchangesScreen):
+    """The conversation, and a place to type in."""
 
     PLACE = "chat"
     CSS_PATH = "chat.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+b", "voices", "Who answers", id="chat.voices", tooltip="Who answers: tuned, base, or both"),
-        Binding("escape", "cancel", "Stop answer", id="chat.cancel", tooltip="Stop the answer and keep what came"),
-        Binding("ctrl+n", "clear", "New", id="chat.clear", tooltip="Begin a new conversation"),
-        Binding("pageup", "page(-1)", "Back", show=False, id="chat.back", tooltip="Read what was said before"),
-        Binding("pagedown", "page(1)", "On", show=False, id="chat.on", tooltip="Read on"),
+        Binding("escape", "leave", "Stop", id="chat.cancel", tooltip="Stop the answer, keep what came; back to the prompt"),
+        Binding("ctrl+b", "voices", "Who", id="chat.voices", tooltip="Who answers: tuned, base, or both beside each other"),
+        Binding("f8", "partner", "Model", id="chat.partner", tooltip="Talk to another model, run or checkpoint"),
+        Binding("f9", "settings", "Settings", id="chat.settings", tooltip="Sampling, its presets, and the system prompt"),
+        Binding("ctrl+k", "prompt_set", "Prompt set", id="chat.set", tooltip="Let both answer many prompts, with measures"),
+        Binding("ctrl+n", "clear", "New", id="chat.clear", tooltip="Begin a new conversation; the old one is kept"),
+        Binding("ctrl+l", "open", "Earlier", id="chat.open", tooltip="Go on with an earlier conversation"),
     ]
 
-    conversation: var[Conversation] = var(Conversation)
-    run_folder: var[RunFolder | None] = var(None)
-    run_state: var[RunState] = var(RunState)
-    session: var[Session] = var(Session)
-    workbench_phase: var[PhaseChanged | None] = var(None)
-    voices: var[tuple[Voice, ...]] = var(VOICES[2])
+    voices: var[Voices] = var(("tuned", "base"))
 
-    who = query_one("#who", Label)
-    exchanges = query_one("#exchanges", VerticalScroll)
-    prompt = query_one("#prompt", Input)
+    who = query_one("#who", TwoEnds)
+    how = query_one("#how", TwoEnds)
 
     def compose_body(self) -> Iterable[Widget]:
-        yield Label("", id="who", markup=False)
-        yield VerticalScroll(id="exchanges", can_focus=False)
-        yield Input(placeholder="Say something; Enter sends", id="prompt", compact=True)
+        yield TwoEnds(id="who", classes="line")
+        yield VerticalScroll(Static("", id="earlier", markup=False), id="exchanges", can_focus=False)
+        yield Input(placeholder="words to find; Enter goes to the next, Escape closes", id="find", compact=True)
+        yield PromptArea(placeholder="Say something; Enter sends, ctrl+j begins a line", id="prompt")
+        yield TwoEnds(id="how", classes="line")
 
     def on_mount(self) -> None:
+        self.found.display = False
         self.exchanges.anchor()
         self.prompt.focus()
-        for name in ("voices", "run_state", "run_folder", "session", "workbench_phase"):
-            self.watch(self, name, self.show_who)
+        for name in ("voices", "run_state", "run_folder", "session", "workbench_phase", "gpus", "host", "editing"):
+            self.watch(self, name, self.show_lines)
+        self.look("recalled", lambda _: list_kept(), self.recall)
+
+    def recall(self, kept: list[Kept]) -> None:
+        """Let what was said in earlier conversations be brought back."""
+        earlier = [it.prompt for talk in reversed(kept) for it in talk.talk.conversation.exchanges]
+        said, self.prompt.said = self.prompt.said, []
+        for text in [*earlier[-RECALLED:], *said]:
+            self.prompt.remember(text)
 
     def on_screen_resume(self) -> None:
-        self.prompt.focus()
+        if not isinstance(self.focused, ExchangeView):
+            self.prompt.focus()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        text = event.value.strip()
-        if not text:
-            return
-        if self.conversation.open_exchange:
-            self.notify("The model is still answering; Escape stops it", severity="warning")
-            return
-        if refusal := self.refusal():
-            self.notify(refusal, severity="warning")
-            return
-        event.input.value = ""
-        self.post_message(PromptSent(text, self.voices if self.run_folder else ("base",)))
+    # ---- sending
 
-    def refusal(self) -> str:
-        """Why nobody can answer now; empty when somebody can."""
-        if self.run_folder and not self.run_state.ended:
-            return "The model is still training; it can be talked to when that is done"
-        if not self.run_folder and not self.session.model.name:
-            return "There is nobody to talk to: open a run (F7) or choose a model (F2)"
-        if self.run_folder and not self.run_state.result:
-            return "This run has no result to talk to; open another one (F7)"
-        return ""
+    def on_prompt_area_submitted(self, event: PromptArea.Submitted) -> None:
+        if not self.may_ask():
+            return
+        self.prompt.remember(event.text)
+        self.prompt.text = ""
+        self.post_message(chat_messages.PromptSent(event.text, self.possible_voices, self.editing))
+        self.editing = ""
+        self.exchanges.anchor()
 
-    def action_page(self, by: int) -> None:
-        if by < 0:
-            self.exchanges.scroll_page_up()
-        else:
-            self.exchanges.scroll_page_down()
+    @property
+    def possible_voices(self) -> Voices:
+        """Who answers, of those that the model has."""
+        offered = voices_for(self.chat, self.chat.partner_in(self.around))
+        return self.voices if self.voices in offered else offered[0]
 
     def action_voices(self) -> None:
-        self.voices = VOICES[(VOICES.index(self.voices) + 1) % len(VOICES)]
+        offered = voices_for(self.chat, self.chat.partner_in(self.around))
+        if len(offered) == 1:
+            self.notify("this model has no base to be heard beside it")
+        self.voices = offered[(offered.index(self.possible_voices) + 1) % len(offered)]
 
-    def action_cancel(self) -> None:
-        self.post_message(AnswerCancelled())
+    def action_leave(self) -> None:
+        """Stop what is being written; else leave what is being changed, found or selected."""
+        if self.chat.conversation.open_exchange:
+            self.post_message(chat_messages.AnswerCancelled())
+        elif self.editing:
+            self.editing = ""
+            self.prompt.text = ""
+        self.found.display = False
+        self.prompt.focus()
 
     def action_clear(self) -> None:
-        self.post_message(ConversationCleared())
+        self.editing = ""
+        self.post_message(chat_messages.ConversationCleared())
 
-    async def watch_conversation(self) -> None:
+    # ---- dialogs
+
+    @work(group="dialog", exclusive=True)
+    async def action_partner(self) -> None:
+        partner = self.chat.partner_in(self.around)
+        if chosen := await self.app.push_screen_wait(PartnerDialog(partner, self.around)):
+            self.post_message(chosen)
+            if chosen.beside:
+                self.voices = ("tuned", "other")
+
+    @work(group="dialog", exclusive=True)
+    async def action_settings(self) -> None:
+        if chosen := await self.app.push_screen_wait(SettingsDialog(self.chat.settings_in(self.around))):
+            self.post_message(chat_messages.SettingsChosen(chosen))
+
+    @work(group="dialog", exclusive=True)
+    async def action_open(self) -> None:
+        if talk := await self.app.push_screen_wait(TalksDialog()):
+            self.post_message(chat_messages.ConversationOpened(talk))
+
+    @work(group="dialog", exclusive=True)
+    async def action_prompt_set(self) -> None:
+        if self.chat.prompt_set is None or self.chat.prompt_set.done:
+            if not self.may_ask():
+                return
+            asked = await self.app.push_screen_wait(AskSetDialog(self.around, self.possible_voices, self.chat.prompt_set))
+            if asked is None:
+                return
+            if isinstance(asked, chat_messages.PromptSetSent):
+                self.post_message(asked)
+        await self.app.push_screen_wait(PromptSetScreen(self.chat.prompt_set))
+
+    # ---- showing
+
+    async def watch_chat(self, before: ChatState, after: ChatState) -> None:
         if not self.is_mounted:
             return
-        views = list(self.exchanges.query(ExchangeView))
-        now = self.conversation.exchanges
-        if [view.exchange.id for view in views] != [exchange.id for exchange in now][: len(views)]:
-            await self.exchanges.remove_children()
-            views = []
-        for view, exchange in zip(views, now, strict=False):
-            view.exchange = exchange
-        await self.exchanges.mount_all(ExchangeView(exchange) for exchange in now[len(views) :])
-        self.show_who()
+        if after.not_kept and after.not_kept != before.not_kept:
+            self.notify(plain(after.not_kept), severity="warning", markup=False)
+        for screen in self.app.screen_stack:
+            if isinstance(screen, RawPromptDialog):
+                screen.shown = after.shown_prompt
+            elif isinstance(screen, PromptSetScreen):
+                screen.found = after.prompt_set
+        if before.conversation is not after.conversation or not self.views:
+            await self.show_exchanges()
+        self.show_lines()
 
-    def show_who(self) -> None:
-        """Say who answers, where the model is, and what is being done."""
-        name = self.run_folder.name if self.run_folder else self.session.model.name.rpartition("/")[2]
-        line = self.refusal() or f"{name}: {WHO[self.voices] if self.run_folder else 'this model'} will answer"
-        phase = self.workbench_phase
-        if self.conversation.open_exchange and phase and phase.phase != "ready":
-            line = f"{name}: {phase.text} …"
-        elif not self.refusal() and not self.run_state.chat_ready and not self.conversation.exchanges:
-            line += " (loaded first: half a minute)"
-        self.who.update(foreign(line))
+    def show_lines(self) -> None:
+        """Say who answers and where, how they answer, and how the last answer went."""
+        voices = self.possible_voices
+        told = who_line(self.chat, self.around, voices, self.workbench_phase)
+        if self.editing:
+            told = "Changing a prompt: Enter asks anew from there, Escape leaves it as it was"
+        self.who.left = told
+        loading = waits(self.chat) and self.workbench_phase is not None and self.workbench_phase.phase != "ready"
+        self.who.right = place_line(self.chat.ready, loading, self.gpus, self.host)
+        self.how.left = settings_line(self.chat.settings_in(self.around))
+        exchanges = self.chat.conversation.exchanges
+        self.how.right = figures_line(exchanges[-1] if exchanges else None)

@@ -8,7 +8,6 @@ from typing import Any
 from textual.message import Message
 
 from tui.run.commands import Command
-from tui.run.events import Voice
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
 
@@ -57,24 +56,6 @@ class SessionCopied(Message):
     """A session is to be changed and trained anew, without the file or the run that it comes from."""
 
     session: Session
-
-
-@dataclass
-class PromptSent(Message):
-    """Something was said to the model."""
-
-    text: str
-    voices: tuple[Voice, ...]
-
-
-@dataclass
-class AnswerCancelled(Message):
-    """The answer that is being written is not wanted any more."""
-
-
-@dataclass
-class ConversationCleared(Message):
-    """A new conversation was begun."""
 
 
 @dataclass

@@ -1,0 +1,352 @@
+"""What one does in Chat: each key asks an engine for the right thing, and whatever an engine says is shown and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input, Static, TextArea
+
+from tests.screens.conftest import until
+from tui.app import UnslothTui
+from tui.run import commands, events
+from tui.run.conversation import Answer, Conversation, Exchange
+from tui.run.folder import RunFolder, create_workbench
+from tui.run.lines import Tail
+from tui.run.saved_talks import SavedTalk, keep
+from tui.screens.dialogs.chat_partner import PartnerDialog
+from tui.screens.dialogs.chat_raw import RawPromptDialog
+from tui.screens.dialogs.chat_set import PromptSetScreen
+from tui.session.schema import Session
+from tui.widgets.choice import Choice
+from tui.widgets.exchange_view import ExchangeView
+from tui.widgets.prompt_area import PromptArea
+from tui.widgets.token_view import TokenView
+
+T = TypeVar("T")
+HOSTILE = (
+    "\x1b[2J\x1b]0;title\x07[/INST] [bold]x[/bold] <b>tag</b> \u202e\u05e9\u05dc\u05d5\u05dd "
+    "\u65e5\u672c\u8a9e \U0001f469\u200d\U0001f52c\x00"
+)
+SAID: dict[events.Voice, str] = {"tuned": "$ ls", "base": "no"}
+OF_THE_WINDOW = {f"f{number}" for number in (1, 2, 3, 4, 5, 6, 7, 12)} | {f"ctrl+{letter}" for letter in "tsopzyq"}
+
+
+class Talk:
+    """A window in its Chat place, and the engine that it believes to talk to."""
+
+    def __init__(self, app: UnslothTui, pilot: Pilot[None], bench: RunFolder) -> None:
+        self.app, self.pilot, self.bench = app, pilot, bench
+        self.tail = Tail(bench.commands)
+
+    def asked(self) -> list[commands.Command]:
+        """What was asked of the engine since the last look."""
+        found = [commands.from_line(line) for line in self.tail.read()]
+        return [command for command in found if command]
+
+    async def chat(self) -> commands.Chat:
+        """The chat command that was asked since the last look."""
+        return await self.command(commands.Chat)
+
+    async def command(self, kind: type[T]) -> T:
+        """The first command of a kind since the last look."""
+        found: list[commands.Command] = []
+
+        def came() -> bool:
+            found.extend(self.asked())
+            return any(isinstance(command, kind) for command in found)
+
+        await until(self.pilot, came)
+        return next(command for command in found if isinstance(command, kind))
+
+    async def say(self, text: str) -> commands.Chat:
+        self.app.screen.query_one(PromptArea).put(text)
+        await self.pilot.press("enter")
+        return await self.chat()
+
+    async def hear(self, *events_: events.Event) -> None:
+        for event in events_:
+            self.app.client.talker.hear(event, self.bench)
+        await until(self.pilot, lambda: self.app.chat is self.app.client.talker.state)
+        await self.pilot.pause()
+
+    async def reply(self, chat: commands.Chat, text: str = "fine", **more: Any) -> None:
+        """Let every voice answer whole."""
+        told = {"tokens": 3, "ending": "end"} | more
+        await self.hear(*(events.Replied(id=chat.id, voice=it.voice, text=text, done=True, **told) for it in chat.speakers))
+
+    async def sees(self, *texts: str) -> None:
+        """The screen comes to show all of these."""
+        await until(self.pilot, lambda: all(text in self.shown for text in texts), within_s=20)
+
+    @property
+    def shown(self) -> str:
+        """Everything that the screen says, as text."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text for strip in strips)
+
+
+@pytest.fixture
+def bench(home: Path) -> RunFolder:
+    return create_workbench()
+
+
+@pytest.fixture
+def ready_run(demo_run: RunFolder) -> RunFolder:
+    """A finished run with its result and a checkpoint on disk."""
+    for folder in (demo_run.adapter, demo_run.checkpoints / "checkpoint-20"):
+        folder.mkdir(parents=True)
+        (folder / "adapter_config.json").write_text("{}")
+    os.utime(demo_run.lock, (1, 1))  # its engine has ended long ago
+    return demo_run
+
+
+@asynccontextmanager
+async def talking(app: UnslothTui, bench: RunFolder, size: tuple[int, int] = (120, 36)) -> AsyncIterator[Talk]:
+    app.client.talker._open_workbench = lambda: bench
+    async with app.run_test(size=size) as pilot:
+        if app.first_run:
+            await until(pilot, lambda: app.run_state.ended)
+        await pilot.press("f6")
+        await pilot.pause()
+        yield Talk(app, pilot, bench)
+
+
+def contents(speaker: commands.Speaker) -> list[str]:
+    return [message.content for message in speaker.messages]
+
+
+async def test_both_are_asked_with_their_own_history_and_the_same_chance(ready_run: RunFolder, bench: RunFolder) -> None:
+    async with talking(UnslothTui(run=ready_run), bench) as talk:
+        await talk.pilot.press("h", "i", "ctrl+j", "t", "h", "e", "r", "e", "enter")
+        chat = await talk.chat()
+        assert [(it.voice, contents(it)) for it in chat.speakers] == [("tuned", ["hi\nthere"]), ("base", ["hi\nthere"])]
+        assert chat.model == str(ready_run.path) and chat.sampling.seed is not None
+        await talk.hear(
+            events.Replied(id=chat.id, voice="tuned", text="$ wc -l notes", done=True),
+            events.Replied(id=chat.id, voice="base", text="$ wc -c notes", done=True),
+        )
+        await talk.sees("2 of 10 words differ")
+        second = await talk.say("more")
+        assert contents(second.speakers[1]) == ["hi\nthere", "$ wc -c notes", "more"]
+        await talk.reply(second)
+        await talk.pilot.press("ctrl+b")
+        assert [it.voice for it in (await talk.say("alone")).speakers] == ["tuned"]
+
+
+async def test_an_answer_is_stopped_gone_on_with_asked_again_and_changed(ready_run: RunFolder, bench: RunFolder) -> None:
+    async with talking(UnslothTui(run=ready_run), bench) as talk:
+        await talk.pilot.press("ctrl+b")
+        first = await talk.say("count")
+        await talk.hear(events.Replied(id=first.id, text="one two"))
+        await talk.pilot.press("enter", "escape")
+        assert (await talk.command(commands.Cancel)).id == first.id
+        await talk.hear(events.Replied(id=first.id, done=True, ending="cancelled"))
+        await talk.sees("stopped by you", "one two")
+        await talk.pilot.press("ctrl+g")
+        onward = await talk.chat()
+        assert contents(onward.speakers[0]) == ["count", "one two"]
+        await talk.reply(onward, " three")
+        assert talk.app.chat.conversation.exchanges[0].answers[0].text == "one two three"
+        await talk.pilot.press("ctrl+r")
+        again = await talk.chat()
+        assert contents(again.speakers[0]) == ["count"]
+        await talk.reply(again, "1 2 3")
+        await talk.reply(await talk.say("further"), "4 5")
+        await talk.pilot.press("ctrl+up", "up", "e")
+        assert talk.app.screen.query_one(PromptArea).text == "count"
+        changed = await talk.say("count down")
+        assert contents(changed.speakers[0]) == ["count down"]
+        await talk.reply(changed, "3 2 1")
+        assert len(talk.app.chat.conversation.exchanges) == 1
+        await talk.pilot.press("ctrl+up", "u")
+        await talk.pilot.pause()
+        assert [it.prompt for it in talk.app.chat.conversation.exchanges] == ["count", "further"]
+
+
+async def test_what_was_said_comes_back_on_an_empty_line_alone(ready_run: RunFolder, bench: RunFolder) -> None:
+    async with talking(UnslothTui(run=ready_run), bench) as talk:
+        prompt = talk.app.screen.query_one(PromptArea)
+        for text in ("first", "second"):
+            await talk.reply(await talk.say(text))
+        await talk.pilot.press("up", "up")
+        assert prompt.text == "first"
+        await talk.pilot.press("down", "down")
+        assert prompt.text == ""
+        await talk.pilot.press("x", "up", "down")
+        assert prompt.text == "x"
+
+
+async def test_whatever_goes_wrong_is_said_with_a_way_on(ready_run: RunFolder, bench: RunFolder) -> None:
+    async with talking(UnslothTui(run=ready_run), bench) as talk:
+        await talk.pilot.press("ctrl+b")
+        refused = await talk.say("hi")
+        assert refused.load_in_4bit is None
+        await talk.reply(refused, "", error="it needs 16 GiB and 9 GiB are free")
+        await talk.sees("it needs 16 GiB", "alt+4 in 4-bit")
+        await talk.pilot.press("alt+4")
+        small = await talk.chat()
+        assert small.load_in_4bit is True and contents(small.speakers[0]) == ["hi"]
+        await talk.reply(small, "")
+        await talk.sees("an empty answer")
+        died = await talk.say("long one")
+        await talk.hear(events.Replied(id=died.id, text="half of it"))
+        await talk.hear(events.EngineSeen(alive=False, reason="killed by SIGKILL"))
+        await talk.sees("half of it", "SIGKILL", "ctrl+r asks again")
+        full = await talk.say("go on")
+        await talk.reply(full, "no room", ending="full", prompt_tokens=2000, context_tokens=2048)
+        await talk.sees("context 2,003 of 2,048, 98 %", "alt+o drops the oldest")
+        await talk.pilot.press("alt+o")
+        await talk.pilot.pause()
+        await talk.sees("no longer told to the model")
+        assert contents((await talk.say("now")).speakers[0]) == ["go on", "no room", "now"]
+
+
+async def test_no_answer_can_steer_the_terminal_or_stop_the_window(ready_run: RunFolder, bench: RunFolder) -> None:
+    async with talking(UnslothTui(run=ready_run), bench, (80, 24)) as talk:
+        await talk.pilot.press("ctrl+b")
+        for text, told in (
+            (HOSTILE, "␛[2J␛]0;title␇[/INST] [bold]x[/bold]"),
+            ("\x07" * 50, "␇␇␇"),
+            (f"# {HOSTILE}\n\n- {HOSTILE}\n\n```{HOSTILE}\n{HOSTILE}\n```\n\n| {HOSTILE} |\n| --- |\n| x |\n", "␛[2J"),
+            ("".join(f"line {at}\n" for at in range(10_000)), "line 9999"),
+            ("\n\n".join(f"paragraph {at}" for at in range(1000)), "paragraph 999"),
+            ("> " * 500 + "deep", "deep"),
+            ("x" * 200_000, "xxx"),
+        ):
+            chat = await talk.say(HOSTILE)
+            half = len(text) // 2
+            await talk.hear(events.Replied(id=chat.id, text=text[:half]))
+            await talk.reply(chat, text[half:])
+            await until(talk.pilot, lambda told=told: told in talk.shown, within_s=60)
+            assert not {char for char in talk.shown if ord(char) < 32} - {"\n"}
+
+
+async def test_answers_are_taken_away_and_kept_as_examples(
+    ready_run: RunFolder, bench: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with talking(UnslothTui(run=ready_run), bench) as talk:
+        await talk.pilot.press("ctrl+b")
+        text = "<think>hm, files</think>Use this:\n\n```sh\nls\n```\n\n```sh\nls -l\n```"
+        await talk.reply(await talk.say("list"), text)
+        assert "thought, 2 words" in talk.shown and "hm, files" not in talk.shown
+        await talk.pilot.press("ctrl+up", "t")
+        await talk.pilot.pause()
+        await talk.sees("hm, files")
+        await talk.pilot.press("c")
+        assert talk.app.clipboard == text
+        await talk.pilot.press("b", "b")
+        assert talk.app.clipboard == "ls -l"
+        await talk.pilot.press("s")
+        await until(talk.pilot, lambda: talk.app.screen.query("#answered"))
+        assert "hm, files" not in talk.app.screen.query_one("#answered", TextArea).text
+        talk.app.screen.query_one("#answered", TextArea).text = "$ ls"
+        talk.app.screen.query_one("#file", Input).value = "mine.jsonl"
+        await talk.pilot.press("ctrl+s")
+        await until(talk.pilot, lambda: (tmp_path / "mine.jsonl").exists())
+    row = json.loads((tmp_path / "mine.jsonl").read_text())
+    assert row == {"messages": [{"role": "user", "content": "list"}, {"role": "assistant", "content": "$ ls"}]}
+
+
+async def test_another_model_and_a_second_checkpoint_are_chosen_by_letters(ready_run: RunFolder, bench: RunFolder) -> None:
+    async with talking(UnslothTui(run=ready_run), bench) as talk:
+        await talk.reply(await talk.say("hi"))
+        await talk.pilot.press("f8")
+        await until(talk.pilot, lambda: isinstance(talk.app.screen, PartnerDialog) and talk.app.screen.partners is not None)
+        await talk.pilot.press(*"20 updates", "ctrl+b")
+        other = await talk.say("beside")
+        assert [(it.voice, Path(it.adapter).name) for it in other.speakers] == [("tuned", ""), ("other", "checkpoint-20")]
+        await talk.reply(other)
+        await talk.pilot.press("f8", *"20 updates", "enter")
+        await until(talk.pilot, lambda: talk.app.chat.partner is not None)
+        chat = await talk.say("instead")
+        assert chat.model == str(ready_run.checkpoints / "checkpoint-20")
+        assert contents(chat.speakers[0])[0] == "hi"
+        await talk.reply(chat)
+        await talk.pilot.press("f8", *"owner/model", "enter")
+        await until(talk.pilot, lambda: talk.app.chat.partner and talk.app.chat.partner.model == "owner/model")
+        chat = await talk.say("and you")
+        assert (chat.model, [it.voice for it in chat.speakers]) == ("owner/model", ["tuned"])
+
+
+async def test_presets_and_the_system_prompt_hold_from_the_next_answer_on(ready_run: RunFolder, bench: RunFolder) -> None:
+    async with talking(UnslothTui(run=ready_run), bench) as talk:
+        await talk.pilot.press("f9")
+        await until(talk.pilot, lambda: isinstance(talk.app.focused, Choice))
+        await talk.pilot.press("right", "right")
+        talk.app.screen.query_one("#system", TextArea).text = "Be brief."
+        await talk.pilot.press("ctrl+s")
+        chat = await talk.say("hi")
+        assert (chat.sampling.temperature, chat.sampling.min_p) == (1.5, 0.1)
+        assert contents(chat.speakers[0]) == ["Be brief.", "hi"]
+        await talk.sees("creative")
+        await talk.reply(chat)
+        await talk.pilot.press("ctrl+up", "p")
+        await until(talk.pilot, lambda: isinstance(talk.app.screen, RawPromptDialog))
+        wanted = await talk.command(commands.ShowPrompt)
+        assert [it.content for it in wanted.messages] == ["Be brief.", "hi"]
+        await talk.hear(events.PromptShown(id=wanted.id, text="<|im|>hi", tokens=2, pieces=("<|im|>", "hi"), marks=":."))
+        assert "<|im|>hi" in talk.app.screen.query_one(TokenView).render().plain
+        assert "2 tokens" in str(talk.app.screen.query_one("#told", Static).render())
+
+
+async def test_a_set_of_prompts_is_a_table_with_measures_and_a_file(
+    ready_run: RunFolder, bench: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with talking(UnslothTui(run=ready_run), bench) as talk:
+        await talk.pilot.press("ctrl+k")
+        await talk.pilot.press("enter")
+        await until(talk.pilot, lambda: isinstance(talk.app.screen, PromptSetScreen))
+        wanted = await talk.command(commands.AnswerSet)
+        assert (wanted.count, wanted.voices) == (20, ("tuned", "base"))
+        told = {"id": wanted.id, "of": 1, "prompt": HOSTILE, "reference": "$ ls", "tokens": 2, "seconds": 0.5}
+        await talk.hear(
+            events.Answered(voice="tuned", text="$ ls", **told), events.Answered(voice="base", text="no", **told)
+        )
+        await talk.hear(events.Answered(id=wanted.id, of=1, done=True))
+        assert talk.app.screen.query_one(DataTable).row_count == 1
+        await talk.sees("1 of 1 exact", "0 of 1 exact", "✓")
+        await talk.pilot.press("w", "enter")
+        await until(talk.pilot, lambda: (tmp_path / "answers.md").exists() and (tmp_path / "answers.jsonl").exists())
+        await talk.pilot.press("escape")
+        assert talk.app.current_mode == "chat" and not isinstance(talk.app.screen, PromptSetScreen)
+
+
+async def test_earlier_conversations_are_gone_on_with_and_searched(desk: Session, bench: RunFolder) -> None:
+    exchanges = tuple(Exchange(str(at), f"prompt {at}", (Answer("tuned", f"answer {at}", done=True),)) for at in range(60))
+    keep(SavedTalk(Conversation(exchanges, name="long"), "Old words."))
+    async with talking(UnslothTui(desk), bench) as talk:
+        await talk.pilot.press("ctrl+l")
+        await until(talk.pilot, lambda: getattr(talk.app.screen, "kept", None))
+        await talk.pilot.press("enter")
+        await until(talk.pilot, lambda: len(talk.app.chat.conversation.exchanges) == 60)
+        await until(talk.pilot, lambda: "answer 59" in talk.shown)
+        laid_out = len(talk.app.screen.query(ExchangeView))
+        assert laid_out < 30
+        await talk.pilot.press("ctrl+f", *"prompt 7", "enter")
+        await until(talk.pilot, lambda: "answer 7" in talk.shown.split("answer 8")[0])
+        await talk.pilot.press("escape")
+        chat = await talk.say("still there?")
+        assert contents(chat.speakers[0])[0] == "Old words." and len(chat.speakers[0].messages) == 122
+        await talk.pilot.press("ctrl+n")
+        await talk.pilot.pause()
+        assert not talk.app.chat.conversation.exchanges
+
+
+async def test_no_key_of_the_prompt_takes_one_of_the_window() -> None:
+    app = UnslothTui()
+    async with app.run_test() as pilot:
+        await pilot.press("f6")
+        bound = {key for binding in PromptArea.BINDINGS for key in binding.key.split(",")}  # type: ignore[union-attr]
+        assert not OF_THE_WINDOW & bound
+        assert not OF_THE_WINDOW & {key for binding in app.screen.BINDINGS for key in binding.key.split(",")}  # type: ignore[union-attr]
+        await pilot.press("f7")
+        assert app.current_mode == "runs"
