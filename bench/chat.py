@@ -161,7 +161,7 @@ def conversation(bench: Bench, turns: int, tokens: int) -> dict[str, float]:
     """A conversation by the recipe, and by us with and without what was read being kept."""
     from tui.engine.remembering import Memory
 
-    memory = Memory()
+    memory = Memory(bench.loaded.model.device.type)
     told = converse(
         turns,
         {

@@ -13,8 +13,10 @@ from transformers.cache_utils import DynamicLayer
 
 from tui.engine.failures import is_out_of_memory
 
-LEAST = 8
-"""Tokens for which it is worth while."""
+LEAST = {"cpu": 8, "cuda": 4096}
+"""Tokens for which it is worth while. A GPU reads thousands in less time than it takes to capture its decoding anew, which
+going on from a cache of another answer makes it do (docs/measured.md).
+"""
 SHIFTING = ("dynamic", "longrope")
 """Position scalings whose keys depend on how long the text became: what was read before would have to be read again."""
 
@@ -58,7 +60,9 @@ def watching(model: Any) -> Iterator[Watched]:
 class Memory:
     """What the voices of one loaded model have read, by voice."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
+        """`device` is the kind of what it computes on: cpu or cuda."""
+        self.least = LEAST.get(device, LEAST["cpu"])
         self.refused = ""
         """Why nothing is kept for this model, and it is left to the usual way of generating; empty while that is not so."""
         self._read: dict[str, Read] = {}
@@ -73,8 +77,8 @@ class Memory:
         read = self._read.pop(voice, None)  # it grows into what is kept next; both at once would be twice the memory
         most = min(len(read.ids), len(ids) - 1) if read else 0
         same = next((at for at in range(most) if read and read.ids[at] != ids[at]), most)
-        self._lent = read is not None and same >= LEAST
-        if read is None or same < LEAST:
+        self._lent = read is not None and same >= self.least
+        if read is None or same < self.least:
             return 0, None
         cache = DynamicCache()
         for number, (keys, values) in enumerate(read.layers):
@@ -85,7 +89,7 @@ class Memory:
         """Keep what was read of these tokens, where the model has it in a form that can be cut and gone on from."""
         layers = _layers(past)
         length = layers[0][0].shape[-2] if layers else 0
-        fits = LEAST <= length <= len(ids) and all(keys.shape[0] == 1 and keys.shape[-2] == length for keys, _ in layers)
+        fits = self.least <= length <= len(ids) and all(keys.shape[0] == 1 and keys.shape[-2] == length for keys, _ in layers)
         if self.refused or not fits or _shifts(model):
             return
         # copies: the next answer is written into the same memory

@@ -178,7 +178,7 @@ class Talk:
         """What the voices of this model have read."""
         from tui.engine.remembering import Memory
 
-        self._memory = self._memory or Memory()
+        self._memory = self._memory or Memory(loaded.model.device.type)
         return self._memory
 
     def _free(self) -> None:

@@ -29,7 +29,7 @@ CHUNK_LINES, CHUNK_LETTERS = 100, 8000
 _UNDECIDED = re.compile(r"(?:^|\n)[\s\d\-=*_#>|`~+:.()\[\]]*\Z")
 """A last line of nothing but signs: what it makes of itself, or of the line above, is not known before it goes on."""
 PAUSE_S, REST = 0.15, 3
-"""So long nothing is painted after a painting, or so many times as long as it took, so that keys are heard in between."""
+"""So long nothing is painted after a painting, or so many times as long as that took, so that keys are heard in between."""
 
 
 class AnswerText(Vertical):
@@ -79,11 +79,14 @@ class AnswerText(Vertical):
             else:
                 await self._show_source(text)
         self._shown = text
-        took = time.monotonic() - begun
         if done and self._wanted == wanted:
             self._busy = False
         else:
-            self.set_timer(max(PAUSE_S, REST * took), self._paint_rest)
+            self.call_after_refresh(self._rest, begun)
+
+    def _rest(self, begun: float) -> None:
+        """Leave the time to the keys; how long the painting took is known once the screen is painted."""
+        self.set_timer(max(PAUSE_S, REST * (time.monotonic() - begun)), self._paint_rest)
 
     async def _paint_rest(self) -> None:
         """Paint what came during the pause, if anything did."""
