@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import io
 import os
 import sys
@@ -18,6 +19,9 @@ from tui.cli_queue import queue_app, queue_cancel
 if TYPE_CHECKING:
     from tui.run.folder import RunFolder
     from tui.session.schema import Session
+
+GARBAGE = (50_000, 20, 100)
+"""When a window looks for garbage: with Python's own numbers it stops for a fifth of a second while a lot is painted."""
 
 app = typer.Typer(
     name="unsloth-tui",
@@ -406,6 +410,8 @@ def _open_window(session: Session | None, path: Path | None, folder: RunFolder |
         refuse(["the window needs a terminal; see unsloth-tui --help for what works without one"])
     from tui.app import UnslothTui
 
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
     window = UnslothTui(session=session, session_path=path, run=folder)
     window.run()
     raise typer.Exit(window.return_code or 0)

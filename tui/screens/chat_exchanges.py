@@ -124,10 +124,12 @@ class ExchangesScreen(ActionsScreen):
                 view.exchange = exchange
             elif view.forgotten != view.has_class("-forgotten"):
                 view.paint()
-        with self.app.batch_update():
-            for view in views[same:]:
-                await view.remove()
-            await self.exchanges.mount_all([self.view_of(exchange) for exchange in now[self.first + same :]])
+        fresh = now[self.first + same :]
+        if fresh or views[same:]:
+            with self.app.batch_update():
+                for view in views[same:]:
+                    await view.remove()
+                await self.exchanges.mount_all([self.view_of(exchange) for exchange in fresh])
         self.show_earlier()
 
     def show_earlier(self) -> None:
