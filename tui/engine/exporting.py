@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,22 +47,26 @@ def export(target: Path, kind: str, session: Session, loaded: Loaded) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True, mode=0o700)
     try:
-        if kind == "gguf":
-            _write_gguf(scratch, target.parent.parent.name, session, loaded)
-        else:
-            loaded.base_gone |= kind == DESTRUCTIVE
-            loaded.model.save_pretrained_merged(str(scratch), loaded.tokenizer, save_method=SAVE_METHODS[kind])
+        write(scratch, kind, target.parent.parent.name, session.export.quantization_method, loaded)
         shutil.rmtree(target, ignore_errors=True)
         scratch.rename(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _write_gguf(place: Path, name: str, session: Session, loaded: Loaded) -> None:
+def write(place: Path, kind: str, name: str, methods: Sequence[str], loaded: Loaded) -> None:
+    """Write one kind into a folder that is there; GGUF files are named after `name`. Raises as `export` does."""
+    if kind == "gguf":
+        _write_gguf(place, name, methods, loaded)
+    else:
+        loaded.base_gone |= kind == DESTRUCTIVE
+        loaded.model.save_pretrained_merged(str(place), loaded.tokenizer, save_method=SAVE_METHODS[kind])
+
+
+def _write_gguf(place: Path, name: str, methods: Sequence[str], loaded: Loaded) -> None:
     """Leave the GGUF files in `place`, and nothing of the 16-bit weights they are made from."""
     work = place / "work"
-    methods = list(session.export.quantization_method)
-    loaded.model.save_pretrained_gguf(str(work / name), loaded.tokenizer, quantization_method=methods)
+    loaded.model.save_pretrained_gguf(str(work / name), loaded.tokenizer, quantization_method=list(methods))
     # a CPU writes into the folder it is given, a GPU into one beside it, with a Modelfile for Ollama
     written = [path for path in work.rglob("*") if path.suffix == ".gguf" or path.name == "Modelfile"]
     if not any(path.suffix == ".gguf" for path in written):
