@@ -15,7 +15,7 @@ from tui import words
 from tui.catalog.local import ModelCard, ModelError, is_path, read_json, read_model
 from tui.catalog.unsloth_models import unsloth_models
 from tui.machine.host import free_disk_bytes
-from tui.machine.llama_cpp import llama_cpp_folder
+from tui.machine.llama_cpp import CONVERTER, llama_cpp_folder
 from tui.run.export_commands import Export
 from tui.run.folder import RunFolder
 from tui.run.gpu_choice import NO_GPU, devices_here
@@ -229,7 +229,9 @@ def _llama_problems(asked: Export) -> Iterator[str]:
         return
     if importlib.util.find_spec("gguf") is None:
         yield "the package gguf is not installed here; install it beside unsloth-tui"
-    if llama_cpp_folder() is not None:
+    if folder := llama_cpp_folder():
+        if not (folder / CONVERTER).is_file():
+            yield f"llama.cpp in {folder} has no {CONVERTER}; its source has it, with the folders conversion and gguf-py"
         return
     if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
         yield f"llama.cpp is not here, and without a network Unsloth cannot fetch it; {PROGRAMS}"

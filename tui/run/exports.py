@@ -55,7 +55,7 @@ class Asked:
     same: int
     """Tokens from the first one on that are the same."""
     of: int
-    """Tokens of the expected answer that were compared."""
+    """Tokens of the expected answer that were compared, and of what it goes on to say after its end."""
     difference: Difference | None = None
 
     @property
@@ -176,7 +176,7 @@ def proof_words(record: Record) -> str:
         return "files checked"
     same = sum(it.difference is None for it in asked)
     if all(proof.passed for proof in record.proofs) and all(it.enough for it in asked):
-        return f"proven: {len(asked)} answers, the same tokens"
+        return f"proven: the same {min(it.same for it in asked)} tokens or more in {len(asked)} answers"
     inexact = all(proof.passed for proof in record.proofs)
     return f"{'proven' if inexact else 'DIFFERS'}: {same} of {len(asked)} answers have the same tokens"
 

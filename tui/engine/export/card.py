@@ -26,7 +26,7 @@ CARD = "README.md"
 CURVE_ROWS = 12
 PRIVATE = ("run.", "chat.", "guards.", "data.source", "evaluation.source", "model.name", "lora.continue_from", "export.",
            "model.device", "training.report_to", "training.project", "training.custom_loss", "data.chat_template",
-           "evaluation.sample_prompts")  # fmt: skip
+           "evaluation.sample_prompts", "training.dataset_num_proc")  # fmt: skip
 """Settings that say where something lies on this machine, or nothing about the training."""
 LIBRARIES = {"adapter": "peft", "merged-16bit": "transformers", "merged-4bit": "transformers", "gguf": "gguf"}
 MADE_WITH = "Made with [Unsloth](https://github.com/unslothai/unsloth) by unsloth-tui."

@@ -19,11 +19,18 @@ TOKENS = 48
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said."""
+    """What a model says, and goes on to say where it would have ended: short answers alone would prove little."""
 
     tokens: list[int]
     logits: torch.Tensor
     """Of shape (tokens, vocabulary), float32, on the CPU."""
+    length: int
+    """Tokens up to the end of the answer."""
+
+    @property
+    def spoken(self) -> list[int]:
+        """The answer alone."""
+        return self.tokens[: self.length]
 
 
 def load(model: str, adapter: Path | None, *, trusted: bool, revision: str | None = None) -> Any:
@@ -54,11 +61,15 @@ def encode(tokenizer: Any, prompt: str) -> list[int]:
 
 
 def answer(model: Any, tokenizer: Any, ids: Sequence[int]) -> Answer:
-    """What the model says, up to its end token."""
+    """What the model says, always with the likeliest token; after its end it goes on with the likeliest one but the end."""
     asked = torch.tensor([list(ids)], device=model.device)
     ends = {tokenizer.eos_token_id, *_listed(model.generation_config.eos_token_id)} - {None}
     config = GenerationConfig(
-        max_new_tokens=TOKENS, do_sample=False, eos_token_id=sorted(ends), pad_token_id=min(ends, default=0)
+        min_new_tokens=TOKENS,
+        max_new_tokens=TOKENS,
+        do_sample=False,
+        eos_token_id=sorted(ends),
+        pad_token_id=min(ends, default=0),
     )
     with torch.inference_mode():
         made = model.generate(
@@ -69,7 +80,9 @@ def answer(model: Any, tokenizer: Any, ids: Sequence[int]) -> Answer:
             output_logits=True,
         )
     logits = torch.stack([step[0].float().cpu() for step in made.logits])
-    return Answer(made.sequences[0, asked.shape[1] :].tolist(), logits)
+    likeliest = logits.argmax(dim=1).tolist()
+    length = next((at for at, token in enumerate(likeliest) if token in ends), len(likeliest))
+    return Answer(made.sequences[0, asked.shape[1] :].tolist(), logits, length)
 
 
 def compared(tokenizer: Any, prompt: str, expected: Answer, found: Answer) -> Asked:
@@ -85,7 +98,7 @@ def compared(tokenizer: Any, prompt: str, expected: Answer, found: Answer) -> As
             logits=(float(expected.logits[same, one]), float(expected.logits[same, other])),
             logits_found=(float(found.logits[same, one]), float(found.logits[same, other])),
         )
-    said = [tokenizer.decode(it.tokens, skip_special_tokens=True) for it in (expected, found)]
+    said = [tokenizer.decode(it.spoken, skip_special_tokens=True) for it in (expected, found)]
     return Asked(prompt, said[0], said[1], same, len(expected.tokens), difference)
 
 

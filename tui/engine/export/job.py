@@ -18,7 +18,7 @@ from tui.engine.emit import Emit
 from tui.engine.export.card import write_card
 from tui.engine.export.children import Child, ExportFailed
 from tui.engine.failures import explain
-from tui.machine.llama_cpp import llama_cpp_folder
+from tui.machine.llama_cpp import as_unsloth_wants, llama_cpp_folder
 from tui.run import commands, events
 from tui.run.export_ahead import Ahead, look_ahead, model_files
 from tui.run.export_commands import Export
@@ -171,10 +171,11 @@ class Job:
         found: dict[str, str] = {}
         if ahead.place != "gpu":
             found |= {"UNSLOTH_FORCE_CPU": "1", "CUDA_VISIBLE_DEVICES": ""}
-        if self.asked.fetch_llama_cpp:
-            found["UNSLOTH_AUTO_INSTALL"] = "1"
-        if self.asked.to == "gguf" and (llama := llama_cpp_folder()):
-            found["UNSLOTH_LLAMA_CPP_PATH"] = str(llama)
+        if self.asked.to == "gguf":
+            here = llama_cpp_folder()
+            # what is here is never replaced: Unsloth would delete the folder to fetch another llama.cpp
+            found["UNSLOTH_AUTO_INSTALL"] = "1" if self.asked.fetch_llama_cpp and here is None else "0"
+            found |= {"UNSLOTH_LLAMA_CPP_PATH": str(as_unsloth_wants(here))} if here else {}
         return found
 
     def _count(self, total: int | None) -> None:

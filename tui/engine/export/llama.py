@@ -34,7 +34,7 @@ def ask_llama(path: Path, told: Reference, tell: Tell) -> tuple[list[Asked], str
             text = say(_text_of(told.tokenizer, ids))
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             return [], "the gguf package", f"{how} could not load it: {' '.join(str(error).split())[:200]}"
-        found.append(_compared(told.tokenizer, prompt, expected.tokens, text))
+        found.append(_compared(told.tokenizer, prompt, expected.spoken, text))
     return found, how, ""
 
 
