@@ -113,6 +113,8 @@ def test_a_checkpoint_or_a_base_model_that_is_gone_is_named(run: RunFolder) -> N
     config = run.adapter / "adapter_config.json"
     config.write_text(json.dumps({"base_model_name_or_path": "/nowhere/base"}))
     assert "/nowhere/base" in look_ahead(asked(run)).problems[0]
+    adapter = look_ahead(asked(run, "adapter"))
+    assert adapter.problems == () and "/nowhere/base" in adapter.unprovable  # its files are here all the same
     config.write_text(json.dumps({"base_model_name_or_path": "unsloth/Llama-3.2-1B-Instruct-bnb-4bit"}))
     (problem,) = look_ahead(asked(run)).problems
     assert "unsloth/Llama-3.2-1B-Instruct is not on this machine in 16 bits" in problem and "hf download" in problem

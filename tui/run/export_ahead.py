@@ -47,6 +47,10 @@ class Ahead:
     """The base model in 16 bits: a folder or a name on the hub; empty where all of the model was trained."""
     place: Place = "none"
     """Where the model is loaded; nowhere for an adapter, whose files are taken as they are."""
+    proves_on_gpu: bool = False
+    """Whether the model fits into the GPU in 16 bits, where it is loaded again and asked."""
+    unprovable: str = ""
+    """Why the run cannot be heard, to compare the export with it; the export can be made all the same."""
     result_bytes: int | None = None
     disk_bytes: int | None = None
     """The most that lies on the disk of the run at one time; None where the size of the model is not known."""
@@ -80,14 +84,17 @@ def look_ahead(asked: Export) -> Ahead:
         missing = not source.is_dir()
         return replace(ahead, problems=(f"{run.name} has {which}: there is no folder {source}" if missing else str(error),))
     problems = [*_wrong_words(asked, card)]
+    base = sixteen_bit_name(card.adapter_of) if card.adapter_of else ""
+    model, missing_base = _base_card(base, card)
+    parameters = model.parameters if model else None
+    ahead = replace(ahead, base=base, proves_on_gpu=_fits_gpu(session, parameters))
+    if missing_base and asked.to in ("adapter", "merged-4bit"):  # these are made without the base model in 16 bits
+        ahead, missing_base = replace(ahead, unprovable=missing_base[0]), []
     if asked.to == "adapter":
         size = folder_size(source)
-        ahead = replace(ahead, base=base_of(source), result_bytes=size, disk_bytes=size)
+        ahead = replace(ahead, result_bytes=size, disk_bytes=size)
         return replace(ahead, problems=(*problems, *_disk_problems(ahead)))
-    base = sixteen_bit_name(card.adapter_of) if card.adapter_of else ""
-    ahead = replace(ahead, base=base)
-    model, missing_base = _base_card(base, card)
-    ahead = _sized(ahead, asked, session, model.parameters if model else None)
+    ahead = _sized(ahead, asked, session, parameters)
     return replace(
         ahead,
         problems=(
@@ -110,14 +117,6 @@ def model_files(place: Path) -> list[Path]:
     """The files of an adapter or model, without what only the training needs."""
     training = ("optimizer", "scheduler", "rng_state", "trainer_state", "training_args", "export.json", "README.md")
     return sorted(path for path in place.iterdir() if path.is_file() and not path.name.startswith(training))
-
-
-def base_of(source: Path) -> str:
-    """What the adapter in a folder was trained on, in 16 bits; empty for a whole model."""
-    config = source / "adapter_config.json"
-    if not config.is_file():
-        return ""
-    return sixteen_bit_name(str(read_json(config).get("base_model_name_or_path") or ""))
 
 
 def sixteen_bit_name(name: str) -> str:
@@ -170,6 +169,11 @@ def _sized(ahead: Ahead, asked: Export, session: Session, parameters: int | None
         return ahead
     result, most = _disk(asked, parameters, ahead.place)
     return replace(ahead, result_bytes=int(result), disk_bytes=int(most * ROOM))
+
+
+def _fits_gpu(session: Session, parameters: int | None) -> bool:
+    free = _free_gpu_bytes(session)
+    return free is not None and parameters is not None and 2 * parameters * ROOM + GPU_SPARE_BYTES < free
 
 
 def _disk(asked: Export, parameters: int, place: Place) -> tuple[float, float]:

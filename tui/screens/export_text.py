@@ -10,10 +10,10 @@ from tui.run.exports import Exported, proof_words, uses
 from tui.session.quantisations import offered
 
 KINDS: dict[ExportKind, str] = {
-    "adapter": "the LoRA alone: small, made in seconds; whoever uses it needs the base model",
-    "merged-16bit": "the whole model in 16 bits, for transformers and vLLM",
-    "merged-4bit": "the whole model in 4 bits, for transformers; made on a GPU only",
-    "gguf": "for llama.cpp, Ollama and LM Studio, in one or several sizes; needs llama.cpp",
+    "adapter": "the LoRA alone: small; whoever uses it needs the base",
+    "merged-16bit": "the whole model in 16 bits: transformers, vLLM",
+    "merged-4bit": "the whole model in 4 bits: transformers; needs a GPU",
+    "gguf": "one or several sizes: llama.cpp, Ollama, LM Studio",
 }
 BAR_WIDTH = 12
 
@@ -36,6 +36,7 @@ def needs(ahead: Ahead) -> str:
     """What an export needs, and why it cannot be made."""
     lines = [f"Needs {ahead.told()}."]
     lines += [f"Cannot be made here: {text}." for text in ahead.problems]
+    lines += [f"Cannot be compared with the run: {ahead.unprovable}."] if ahead.unprovable else []
     return "\n".join([*lines, *ahead.notes])
 
 
@@ -55,8 +56,8 @@ def job_cells(job: Job) -> tuple[str, str, str]:
         return job.asked.name, "", "cancelled"
     if state.failure:
         return job.asked.name, "", f"failed: {state.failure}"
-    share = f" {bar(state.fraction)} {words.share(state.fraction)}" if state.fraction is not None else ""
-    return job.asked.name, size, f"{state.stage}{share} {state.text}"
+    share = f"{bar(state.fraction)} {words.share(state.fraction)} " if state.fraction is not None else ""
+    return job.asked.name, size, f"{share}{state.text or state.stage}"
 
 
 def export_cells(exported: Exported) -> tuple[str, str, str]:

@@ -139,13 +139,18 @@ class Job:
             for path in model_files(ahead.source):
                 self._copy(path, ahead.result_bytes)
             return ()
-        told = Child(WRITE, self.folder, self.scratch).work(self._environment(ahead), lambda: self._count(ahead.disk_bytes))
+        told = Child(WRITE, self.folder, self.scratch).work(
+            self._environment(on_gpu=ahead.place == "gpu"), lambda: self._count(ahead.disk_bytes)
+        )
         return tuple(told)
 
     def _prove(self, ahead: Ahead) -> tuple[Proof, ...]:
         """Load it again in a fresh process and let it speak; what cannot be loaded at all is no export."""
+        if ahead.unprovable:
+            return (Proof("", "transformers", why_not=ahead.unprovable),)
         try:
-            told = Child(PROVE, self.folder, self.scratch).work(self._environment(ahead), self.look_up)
+            where = self._environment(on_gpu=ahead.proves_on_gpu)
+            told = Child(PROVE, self.folder, self.scratch).work(where, self.look_up)
         except ExportFailed as failed:
             if failed.memory:
                 return (Proof("", "transformers", why_not=f"there was no memory to load it again ({failed.text})"),)
@@ -166,11 +171,9 @@ class Job:
 
     # ---- its parts
 
-    def _environment(self, ahead: Ahead) -> dict[str, str]:
+    def _environment(self, *, on_gpu: bool) -> dict[str, str]:
         """Where the children compute, and where they find llama.cpp."""
-        found: dict[str, str] = {}
-        if ahead.place != "gpu":
-            found |= {"UNSLOTH_FORCE_CPU": "1", "CUDA_VISIBLE_DEVICES": ""}
+        found = {} if on_gpu else {"UNSLOTH_FORCE_CPU": "1", "CUDA_VISIBLE_DEVICES": ""}
         if self.asked.to == "gguf":
             here = llama_cpp_folder()
             # what is here is never replaced: Unsloth would delete the folder to fetch another llama.cpp

@@ -18,6 +18,8 @@ from tui.session import file
 from tui.session.schema import Session
 from tui.session.sections.model import PRECISIONS
 
+COMPLAINT = re.compile(r"^\w+(?:Error|Exception): (.+)$", re.MULTILINE)
+"""The last line that a Python program prints when it fails, as llama.cpp's converter does."""
 GGUF_NAME = re.compile(r".*\.([A-Za-z0-9_]+)\.gguf")
 """A GGUF file that is whole in itself: name, quantisation, ending."""
 
@@ -41,7 +43,12 @@ def write(job: RunFolder, place: Path) -> list[str]:
         emit(ExportMoved(stage="converting", text=f"merging, then llama.cpp makes {', '.join(asked.quantisations)}"))
     else:
         emit(ExportMoved(stage="writing", text="merging the adapter into the base model"))
-    write_files(place, asked.to, run.name, asked.quantisations, loaded)
+    try:
+        write_files(place, asked.to, run.name, asked.quantisations, loaded)
+    except RuntimeError as error:
+        if found := COMPLAINT.findall(str(error)) if asked.to == "gguf" else []:
+            raise ExportFailed(f"llama.cpp cannot convert this model: {found[-1]}", "engine.log says more") from error
+        raise
     if asked.to == "gguf":
         names = _name_after(run, place, asked)
         notes += write_modelfile(place, names[0], loaded.tokenizer, session)

@@ -79,7 +79,7 @@ class ExportDialog(ModalScreen[None]):
                 yield Button("Export", id="go", variant="primary", compact=True)
             yield DataTable(id="exports", cursor_type="row", show_header=False)
             yield Static("", id="uses", markup=False)
-            hint = "ctrl+e exports, tab goes on; in the list c copies how to use it, x cancels, del deletes; Escape closes"
+            hint = "ctrl+e exports; in the list c copies a line, x cancels, del deletes"
             yield Label(hint, classes="hint", markup=False)
 
     def checkpoints(self) -> Iterable[str]:
