@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 from tui.engine.emit import Emit
 from tui.engine.failures import explain
 from tui.run.events import PhaseChanged, Warned
+from tui.run.export_commands import ExportKind
+from tui.run.exports import Record, hashed_files, write_record
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
 
@@ -34,11 +37,29 @@ def export_all(folder: RunFolder, session: Session, loaded: Loaded, emit: Emit, 
             return
         emit(PhaseChanged(phase="exporting", text=f"writing {kind}"))
         try:
-            export(folder.path / "exports" / kind, kind, session, loaded)
+            target = folder.exports / kind
+            started = time.time()
+            export(target, kind, session, loaded)
+            write_record(target, _record(folder, kind, session, target, started))
         except Exception as error:
             reason = explain(error)
             advice = LLAMA_CPP if "llama.cpp" in reason.text else reason.advice
             emit(Warned(code="export", text=f"{kind} was not written: {reason.text}", advice=advice))
+
+
+def _record(folder: RunFolder, kind: ExportKind, session: Session, target: Path, started: float) -> Record:
+    """What is known of an export that nobody has loaded again."""
+    return Record(
+        name=target.name,
+        to=kind,
+        run=folder.name,
+        created=started,
+        seconds=round(time.time() - started, 1),
+        base=session.model.name,
+        quantisations=session.export.quantization_method if kind == "gguf" else (),
+        files=hashed_files(target),
+        notes=("made by the run itself; unsloth-tui export makes it again and compares its answers",),
+    )
 
 
 def export(target: Path, kind: str, session: Session, loaded: Loaded) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tui.run.folder import RunFolder
 from tui.session import file
 
 RECORD = "export.json"
+CHUNK_BYTES = 8 << 20
 WANTED_TOKENS = 32
 """So many tokens of each answer must be the same."""
 
@@ -156,6 +158,24 @@ def read_record(place: Path) -> Record | None:
 def write_record(place: Path, record: Record) -> None:
     """Put the record into the folder of an export. Raises OSError."""
     file.write_atomic(place / RECORD, json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n")
+
+
+def hashed_files(place: Path, tell: Callable[[int, int], None] = lambda done, total: None) -> tuple[ExportedFile, ...]:
+    """Every file of an export but its record, with its hash; `tell` hears now and then how many bytes of how many were read.
+
+    Raises OSError, and what `tell` raises.
+    """
+    paths = sorted(path for path in place.rglob("*") if path.is_file() and path.name != RECORD)
+    total, done, found = sum(path.stat().st_size for path in paths), 0, []
+    for path in paths:
+        digest = hashlib.sha256()
+        with path.open("rb") as stream:
+            while piece := stream.read(CHUNK_BYTES):
+                digest.update(piece)
+                done += len(piece)
+                tell(done, total)
+        found.append(ExportedFile(path.relative_to(place).as_posix(), path.stat().st_size, digest.hexdigest()))
+    return tuple(found)
 
 
 def delete_export(exported: Exported) -> None:

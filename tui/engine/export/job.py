@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import signal
 import threading
@@ -24,7 +23,7 @@ from tui.run.export_ahead import Ahead, look_ahead, model_files
 from tui.run.export_commands import Export
 from tui.run.export_events import ExportMoved, Stage
 from tui.run.export_jobs import before, clear_leftovers, scratch_of
-from tui.run.exports import RECORD, ExportedFile, Proof, Pushed, Record, write_record
+from tui.run.exports import Proof, Pushed, Record, hashed_files, write_record
 from tui.run.folder import RunFolder
 from tui.run.lines import Tail
 from tui.run.lock import HEARTBEAT_S, beat
@@ -124,7 +123,9 @@ class Job:
             notes=notes,
         )
         record = write_card(self.scratch, self.run, record)
-        record = replace(record, proofs=self._prove(ahead), files=self._files())
+        record = replace(record, proofs=self._prove(ahead))
+        self.tell("checking files", "their sha256")
+        record = replace(record, files=hashed_files(self.scratch, self._hashed))
         record = replace(record, seconds=round(time.time() - started, 1))
         write_record(self.scratch, record)
         bring_to_disk(self.scratch)
@@ -193,28 +194,17 @@ class Job:
             if done:
                 self.emit(ExportMoved(bytes_done=done, bytes_total=total))
 
+    def _hashed(self, done: int, total: int) -> None:
+        self.look_up()
+        if time.monotonic() >= self._told + TELL_S or done == total:
+            self._told = time.monotonic()
+            self.emit(ExportMoved(bytes_done=done, bytes_total=total))
+
     def _copy(self, path: Path, total: int | None) -> None:
         with path.open("rb") as source, (self.scratch / path.name).open("wb") as target:
             while piece := source.read(CHUNK_BYTES):
                 target.write(piece)
                 self._count(total)
-
-    def _files(self) -> tuple[ExportedFile, ...]:
-        """Every file with its hash."""
-        paths = sorted(path for path in self.scratch.rglob("*") if path.is_file() and path.name != RECORD)
-        total, done, found = sum(path.stat().st_size for path in paths), 0, []
-        self.tell("checking files", "their sha256", 0, total)
-        for path in paths:
-            digest = hashlib.sha256()
-            with path.open("rb") as stream:
-                while piece := stream.read(CHUNK_BYTES):
-                    digest.update(piece)
-                    done += len(piece)
-                    self.look_up()
-            self.emit(ExportMoved(bytes_done=done, bytes_total=total))
-            name = path.relative_to(self.scratch).as_posix()
-            found.append(ExportedFile(name, path.stat().st_size, digest.hexdigest()))
-        return tuple(found)
 
     def _tidy(self) -> None:
         """Leave nothing half-written behind."""
