@@ -51,7 +51,7 @@ class LiveScreen(SteeringScreen):
             "d", "panel('figures')", "Figures", id="live.figures", tooltip="All figures and gauges, as large as it goes"
         ),
         Binding("m", "mend", "Apply advice", show=False, id="live.mend", tooltip="Change the next run as advised"),
-        Binding("w", "export", "Export", show=False, id="live.export", tooltip="Write it for vLLM, llama.cpp, Ollama"),
+        Binding("E", "export", "Export", show=False, id="live.export", tooltip="Write it for vLLM, llama.cpp, Ollama"),
         Binding("c", "app.go('chat')", "Chat", show=False, id="live.chat", tooltip="Talk to the result"),
     ]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]  # noqa: RUF012  (Textual declares it on the instance)

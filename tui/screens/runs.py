@@ -49,7 +49,7 @@ class RunsScreen(RunsList):
             tooltip="Write its figures (CSV) or its curve (SVG, PNG) to a file",
             show=False,
         ),
-        Binding("w", "export", "Export", id="runs.export", tooltip="Write it for vLLM, llama.cpp, Ollama; push it"),
+        Binding("E", "export", "Export", id="runs.export", tooltip="Write it for vLLM, llama.cpp, Ollama; push it"),
         Binding("delete,d", "delete", "Delete", id="runs.delete", tooltip="Move it, or the marked ones, to the trash"),
         Binding("u", "undelete", "Undelete", id="runs.undelete", tooltip="Put back what was deleted last", show=False),
         Binding("shift+up", "move('up')", "Earlier", id="queue.up", tooltip="A waiting run: one place forward", show=False),
