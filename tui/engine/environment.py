@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from tui.machine.llama_cpp import as_unsloth_wants, llama_cpp_folder
 from tui.resources import home
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
@@ -31,6 +32,8 @@ def set_environment(folder: RunFolder, session: Session) -> None:
         (folder.path / "reports").mkdir(exist_ok=True)
     for name, value in variables(folder, session).items():
         os.environ.setdefault(name, value)
+    if "gguf" in session.export.kinds and (llama := llama_cpp_folder()):
+        os.environ["UNSLOTH_LLAMA_CPP_PATH"] = str(as_unsloth_wants(llama))
 
 
 def variables(folder: RunFolder, session: Session) -> dict[str, str]:
