@@ -145,12 +145,16 @@ def built(folder: Path, *folders: str) -> Path:
     return folder
 
 
-def test_a_folder_that_unsloth_would_delete_is_given_to_it_as_links(home: Path, tmp_path: Path) -> None:
+def test_a_folder_that_unsloth_would_delete_is_given_to_it_as_links(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bare = built(tmp_path / "bare", "conversion", "gguf-py")
     links = llama_cpp.as_unsloth_wants(bare)
     assert links != bare and home in links.parents
     assert (links / llama_cpp.QUANTISER).resolve() == bare / llama_cpp.QUANTISER
     assert (links / "conversion").resolve() == bare / "conversion"
+    monkeypatch.setenv("UNSLOTH_LLAMA_CPP_PATH", str(links))
+    assert llama_cpp.speaker() == links / "llama-simple"
     assert all((links / name).is_dir() for name in llama_cpp.SOURCES)
     whole = built(tmp_path / "whole", *llama_cpp.SOURCES)
     assert llama_cpp.as_unsloth_wants(whole) == whole

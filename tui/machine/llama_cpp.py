@@ -48,10 +48,10 @@ def as_unsloth_wants(folder: Path) -> Path:
     shutil.rmtree(links, ignore_errors=True)
     for name in SOURCES:
         (links / name).mkdir(parents=True)
-    quantiser = program_in(folder, QUANTISER) or Path(shutil.which(QUANTISER) or "")
-    for place in (quantiser.resolve(), *(folder.resolve() / name for name in SCRIPTS)):
+    programs = [program_in(folder, name) or shutil.which(name) for name in (QUANTISER, *SPEAKERS)]
+    for place in (*(Path(program) for program in programs if program), *(folder / name for name in SCRIPTS)):
         if place.exists():
-            (links / place.name).symlink_to(place)
+            (links / place.name).symlink_to(place.resolve())
     return links
 
 
