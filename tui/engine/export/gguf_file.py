@@ -18,6 +18,9 @@ def check_gguf(path: Path, tokenizer: Any) -> tuple[list[str], list[str]]:
     wrong: list[str] = []
     _tensors(reader, path, right, wrong)
     _vocabulary(reader, tokenizer, right, wrong)
+    kind = str(_value(reader, "tokenizer.ggml.model"))
+    if _spells_bytes(tokenizer) and kind != "gpt2":
+        wrong.append(f"its tokenizer is written as one of another kind ({kind}), so that programs cut text wrongly or fail")
     template = _value(reader, "tokenizer.chat_template")
     wanted = getattr(tokenizer, "chat_template", None)
     if wanted and not template:
@@ -62,6 +65,12 @@ def _vocabulary(reader: GGUFReader, tokenizer: Any, right: list[str], wrong: lis
         wrong.append(f"it has {tokens} tokens, and the model has {len(tokenizer)}")
     else:
         right.append(f"{tokens:,} tokens")
+
+
+def _spells_bytes(tokenizer: Any) -> bool:
+    """Whether the tokenizer spells text in bytes, as GPT-2's did, where a space is written as a letter."""
+    vocabulary = tokenizer.get_vocab()
+    return "\u0120" in vocabulary and "\u2581" not in vocabulary
 
 
 def _value(reader: GGUFReader, key: str) -> Any:

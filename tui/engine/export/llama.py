@@ -17,25 +17,26 @@ if TYPE_CHECKING:
     from tui.engine.export.prove import Reference
 
 PATIENCE_S = 600.0
+HEADER = "the gguf package"
 NOT_HERE = f"not asked anything: neither llama-cpp-python nor {' or '.join(SPEAKERS)} is here"
 Tell = Callable[[str], None]
 Say = Callable[[str], str]
 
 
-def ask_llama(path: Path, told: Reference, tell: Tell) -> tuple[list[Asked], str, str]:
-    """The answers of llama.cpp beside those of the run, with what it was asked, and why nothing was asked."""
+def ask_llama(path: Path, told: Reference, tell: Tell) -> tuple[list[Asked], str, list[str], list[str]]:
+    """The answers of llama.cpp beside those of the run, with what it was asked, what else is to be said, what is wrong."""
     say, how = _speaking(path)
     if say is None:
-        return [], "the gguf package", NOT_HERE
+        return [], HEADER, [NOT_HERE], []
     found = []
     for at, (prompt, ids, expected) in enumerate(zip(told.prompts, told.ids, told.answers, strict=True), 1):
         tell(f"{path.name} answers prompt {at} of {len(told.ids)} in llama.cpp")
         try:
             text = say(_text_of(told.tokenizer, ids))
         except (OSError, subprocess.SubprocessError, ValueError) as error:
-            return [], "the gguf package", f"{how} could not load it: {' '.join(str(error).split())[:200]}"
+            return [], how, [], [f"{how} fails with it: {' '.join(str(error).split())[-200:]}"]
         found.append(_compared(told.tokenizer, prompt, expected.spoken, text))
-    return found, how, ""
+    return found, how, [], []
 
 
 def _compared(tokenizer: Any, prompt: str, expected: list[int], text: str) -> Asked:

@@ -105,10 +105,9 @@ def of_gguf(path: Path, told: Reference, asked: Export, tell: Tell) -> Proof:
     """One GGUF file: what its header says, and what llama.cpp says with it where that is here."""
     tell(f"reading {path.name}")
     checks, problems = check_gguf(path, told.tokenizer)
-    answers, how, why_not = ask_llama(path, told, tell)
+    answers, how, remarks, failures = ask_llama(path, told, tell)
     exact = any(f".{name}." in path.name.lower() for name in ALMOST_EXACT) and bool(answers)
-    checks += [why_not] if why_not else []
-    return Proof(path.name, how, tuple(answers), tuple(checks), tuple(problems), exact=exact)
+    return Proof(path.name, how, tuple(answers), (*checks, *remarks), (*problems, *failures), exact=exact)
 
 
 if __name__ == "__main__":
