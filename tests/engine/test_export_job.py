@@ -98,26 +98,25 @@ def test_the_card_names_the_model_and_no_folder_of_this_machine(
         assert str(finished.path.parent) not in card and "/tmp" not in card
 
 
-def test_an_export_that_says_something_else_is_found_out(exported: Callable[[str], Record], lab: Lab) -> None:
-    """The same comparison, with another model in place of the export."""
-    exported("merged-16bit")
-    told = run_python(
-        "-c",
-        "import json, sys, torch\n"
-        "from pathlib import Path\n"
-        "from tui.engine.export import greedy\n"
-        "model, adapter = sys.argv[1], Path(sys.argv[2])\n"
-        "tokenizer = greedy.tokenizer_in(Path(model), trusted=False)\n"
-        "ids = greedy.encode(tokenizer, 'List all files')\n"
-        "one, two = (greedy.answer(greedy.load(model, it, trusted=False), tokenizer, ids) for it in (adapter, None))\n"
-        "found = greedy.compared(tokenizer, 'List all files', one, two)\n"
-        "print(json.dumps([found.same, found.of, found.difference.logits, found.difference.logits_found]))",
-        str(lab.model),
-        str(lab.home / "runs" / "2026-tiny" / "adapter"),
-    )
-    same, of, run, export = json.loads(told.splitlines()[-1])
-    assert same < 32 and of == 48
-    assert run[0] > run[1] and export[1] > export[0]  # each holds its own token for the likelier one
+COMPARE = """
+import json, sys, torch
+from pathlib import Path
+from tui.engine.export import greedy
+tokenizer = greedy.tokenizer_in(Path(sys.argv[1]), trusted=False)
+words = tokenizer("the lines of a file")["input_ids"][:3]
+logits = torch.zeros(3, len(tokenizer))
+logits[range(3), words] = 2.0
+other = logits.clone()
+other[2, 7] = 3.0
+one, two = greedy.Answer(words, logits, 3), greedy.Answer([*words[:2], 7], other, 3)
+found = greedy.compared(tokenizer, "?", one, two).difference
+print(json.dumps([found.at, found.logits, found.logits_found]))
+"""
+
+
+def test_where_an_export_says_something_else_both_logits_are_told(tiny_model: Path) -> None:
+    told = json.loads(run_python("-c", COMPARE, str(tiny_model)).splitlines()[-1])
+    assert told == [3, [2.0, 0.0], [2.0, 3.0]]  # each holds its own token for the likelier one
 
 
 def given_up(lab: Lab, finished: RunFolder, end: Callable[[Export, RunFolder], None]) -> JobState:
