@@ -20,6 +20,8 @@ import pytest
 from huggingface_hub import constants, hf_api
 from huggingface_hub.utils import close_session
 
+from tests.hub_upload import UploadHandler, Uploads
+
 TOKEN = "hf_aTokenThatTheServerKnows"
 OTHER_TOKEN = "hf_aTokenOfSomebodyWithoutAccess"
 USERS = {TOKEN: "ada", OTHER_TOKEN: "bob"}
@@ -112,6 +114,7 @@ class Hub:
     """Whether it is reset then, as a router does that has forgotten it."""
     held: dict[str, threading.Event] = field(default_factory=dict)
     """No answer before this is set."""
+    uploads: Uploads = field(default_factory=Uploads)
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def add(self, name: str, files: Mapping[str, bytes] | None = None, **facts: Any) -> Repo:
@@ -182,7 +185,7 @@ def etag_of(path: Path) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(UploadHandler, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # else every answer waits 40 ms for its body
     hub: Hub
@@ -194,6 +197,12 @@ class Handler(BaseHTTPRequestHandler):
         self.answer()
 
     def do_GET(self) -> None:
+        self.answer()
+
+    def do_POST(self) -> None:
+        self.answer()
+
+    def do_PUT(self) -> None:
         self.answer()
 
     def answer(self) -> None:
@@ -217,6 +226,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.refuse(refusal.status, refusal.code, **refusal.headers)
         if self.request_made.authorized and not self.user:
             return self.refuse(401, message="Invalid credentials in Authorization header")
+        if self.command in ("POST", "PUT"):
+            return self.take()
         if self.where == "/api/whoami-v2":
             return self.who_am_i()
         if self.where == "/api/models":
@@ -238,7 +249,7 @@ class Handler(BaseHTTPRequestHandler):
         for key, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
             self.send_header(key, value)
         self.end_headers()
-        if self.command == "GET":
+        if self.command != "HEAD":
             self.wfile.write(body)
             self.request_made.sent += len(body)
 
@@ -386,12 +397,14 @@ def _point_to(url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_CACHE", "HF_TOKEN_PATH", "TRANSFORMERS_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     environment = {"HF_ENDPOINT": url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    environment |= {"HF_HUB_DISABLE_XET": "1"}  # this hub speaks the older way to send large files
     for name, value in (environment | {"NO_PROXY": "127.0.0.1"}).items():
         monkeypatch.setenv(name, value)
     changed = {
         "ENDPOINT": url,
         "HUGGINGFACE_CO_URL_TEMPLATE": url + "/{repo_id}/resolve/{revision}/{filename}",
         "HF_HUB_OFFLINE": False,
+        "HF_HUB_DISABLE_XET": True,
         "HF_HUB_DISABLE_TELEMETRY": True,
         "DOWNLOAD_CHUNK_SIZE": constants.DOWNLOAD_CHUNK_SIZE,
         "HF_HOME": str(home),

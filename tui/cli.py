@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tui import cli_export
 from tui.cli_fit import fit
 from tui.cli_parts import AsJson, RunName, SessionFile, Trust, find, load, load_checked, refuse, say
 from tui.cli_queue import queue_app, queue_cancel
@@ -33,6 +34,8 @@ app = typer.Typer(
 )
 app.add_typer(queue_app, name="queue", invoke_without_command=True)
 app.command()(fit)
+app.command()(cli_export.export)
+app.command()(cli_export.exports)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tui.engine.exporting import export, export_all
 from tui.run.events import Event, Warned
+from tui.run.exports import list_exports, proof_words
 from tui.run.folder import RunFolder
 from tui.session import file
 
@@ -97,6 +98,14 @@ def test_what_spoils_the_model_in_memory_comes_last(tmp_path: Path) -> None:
     export_all(RunFolder(tmp_path), session, loaded, lambda event: None, lambda: False)
     assert loaded.model.asked == ["merged_16bit", "merged_4bit_forced"]
     assert loaded.base_gone
+
+
+def test_what_the_run_itself_exports_is_listed_as_not_checked(tmp_path: Path) -> None:
+    session = file.from_table({"export": {"kinds": ["gguf"], "quantization_method": ["q8_0"]}})
+    export_all(RunFolder(tmp_path), session, loaded_with(on_a_gpu), lambda event: None, lambda: False)
+    (exported,) = list_exports(RunFolder(tmp_path))
+    assert [it.path for it in exported.record.files] == ["Modelfile", "tiny.Q8_0.gguf"]
+    assert (exported.record.quantisations, proof_words(exported.record)) == (("q8_0",), "not checked")
 
 
 def test_an_export_made_again_replaces_the_old_one(tmp_path: Path) -> None:

@@ -14,7 +14,10 @@ from tui.app import UnslothTui
 from tui.run import conversation
 from tui.run.conversation import Conversation
 from tui.run.events import Replied
+from tui.run.export_ahead import Ahead
+from tui.run.exports import Asked, ExportedFile, Proof, Record, write_record
 from tui.run.folder import RunFolder
+from tui.screens.dialogs import export as dialogs
 from tui.session.schema import Session
 
 pytestmark = pytest.mark.slow
@@ -118,6 +121,30 @@ def test_runs(snap_compare: Compare, demo_run: RunFolder, size: tuple[int, int])
     async def look(pilot: Pilot[None]) -> None:
         await pilot.press("f7")
         await settled(pilot)
+
+    assert snap_compare(UnslothTui(), terminal_size=size, run_before=look)
+
+
+def test_export(snap_compare: Compare, demo_run: RunFolder, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead = Ahead(
+        source=Path("x"), place="gpu", disk_bytes=9 << 30, disk_free=99 << 30, memory_bytes=5 << 30, memory_free=7 << 30
+    )
+    monkeypatch.setattr(dialogs, "look_ahead", lambda asked: ahead)
+    place = demo_run.exports / "merged-16bit"
+    place.mkdir(parents=True)
+    proof = Proof("", "transformers", (Asked("hello?", "yes", "yes", 48, 48),))
+    files = (ExportedFile("model.safetensors", 1 << 30, "ab"),)
+    write_record(place, Record("merged-16bit", "merged-16bit", "demo", 1.0, 2.0, "org/base", files=files, proofs=(proof,)))
+    monkeypatch.setattr(dialogs.export_text, "use_lines", lambda exported: "vLLM: vllm serve exports/merged-16bit")
+
+    async def look(pilot: Pilot[None]) -> None:
+        await pilot.press("f7")
+        await settled(pilot)
+        await pilot.press("E")
+        await pilot.pause()
+        await pilot.press("down", "down", "down")
+        await until(pilot, lambda: "4.9 bits" in str(pilot.app.screen.query_one("#quantisation").render()))
+        await until(pilot, lambda: "Needs" in str(pilot.app.screen.query_one("#needs").render()))
 
     assert snap_compare(UnslothTui(), terminal_size=size, run_before=look)
 

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tui.engine.environment import set_defaults
 from tui.engine.retry import AGAIN
 from tui.engine.serve import serve
 from tui.engine.supervise import end_children_with_me, fork_worker
-from tui.resources import home
 from tui.run.folder import RunFolder
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     folder = RunFolder(given.folder.absolute())
     os.umask(0o077)
     _print_without_failing()
-    _set_environment()
+    set_defaults()
     if "RANK" not in os.environ and not given.again:  # torchrun already watches over its own processes
         fork_worker(folder)
     end_children_with_me()
@@ -48,19 +48,6 @@ def _print_without_failing() -> None:
         if getattr(sys, name) is not None:
             stream = io.TextIOWrapper(_Log(number, "w", closefd=False), errors="backslashreplace", write_through=True)
             setattr(sys, name, stream)
-
-
-def _set_environment() -> None:
-    """What must be known before Unsloth is imported: no call home, no files in the run folder."""
-    cache = home() / "cache"
-    os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
-    os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(cache / "compiled"))
-    os.environ.setdefault("UNSLOTH_DECODE_CUDA_GRAPHS", "1")  # five times the tokens a second in chat, the same tokens
-    os.environ.setdefault("UNSLOTH_AUTO_INSTALL", "0")  # an export must not call apt-get in somebody's name
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else every fork of a tokenising process warns
-    scratch = cache / "scratch"  # Unsloth leaves tokenizers behind in the working directory
-    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.chdir(scratch)
 
 
 main()

@@ -6,8 +6,10 @@ import importlib.util
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
+from tokenizers import decoders, pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -27,6 +29,7 @@ def unpack(target: Path) -> None:
     model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     model.load_state_dict(unpacked.state_dict())
     model.tie_weights()
+    _cut_as_it_was_trained(tokenizer)
     # the file calls <|im_start|> its end token, but the model ends a turn with <|im_end|>
     tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<|endoftext|>"
     start, end, pad = (tokenizer.convert_tokens_to_ids(t) for t in ("<|im_start|>", "<|im_end|>", "<|endoftext|>"))
@@ -37,6 +40,20 @@ def unpack(target: Path) -> None:
     model.save_pretrained(scratch)
     tokenizer.save_pretrained(scratch)
     scratch.rename(target)
+
+
+def _cut_as_it_was_trained(tokenizer: Any) -> None:
+    """Put back what a tokenizer read from GGUF has lost: digits one by one, and bytes as its only way to spell text.
+
+    With the fallback to bytes that transformers gives it, llama.cpp's converter takes it for one of another kind.
+    """
+    backend = tokenizer.backend_tokenizer
+    backend.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    backend.decoder = decoders.ByteLevel()
+    backend.model.byte_fallback = False
+    backend.model.fuse_unk = False
 
 
 if __name__ == "__main__":

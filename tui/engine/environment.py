@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import os
 
+from tui.machine.llama_cpp import as_unsloth_wants, llama_cpp_folder
+from tui.resources import home
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
 
 PROJECTS = ("WANDB_PROJECT", "MLFLOW_EXPERIMENT_NAME", "COMET_PROJECT_NAME", "CLEARML_PROJECT", "SWANLAB_PROJECT")
 """Where the reporters look for the project; Trackio alone takes it from SFTConfig."""
+
+
+def set_defaults() -> None:
+    """What must be known before Unsloth is imported: no call home, no files in the run folder."""
+    cache = home() / "cache"
+    os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
+    os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(cache / "compiled"))
+    os.environ.setdefault("UNSLOTH_DECODE_CUDA_GRAPHS", "1")  # five times the tokens a second in chat, the same tokens
+    os.environ.setdefault("UNSLOTH_AUTO_INSTALL", "0")  # an export must not call apt-get in somebody's name
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else every fork of a tokenising process warns
+    scratch = cache / "scratch"  # Unsloth leaves tokenizers behind in the working directory
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.chdir(scratch)
 
 
 def set_environment(folder: RunFolder, session: Session) -> None:
@@ -17,6 +32,8 @@ def set_environment(folder: RunFolder, session: Session) -> None:
         (folder.path / "reports").mkdir(exist_ok=True)
     for name, value in variables(folder, session).items():
         os.environ.setdefault(name, value)
+    if "gguf" in session.export.kinds and (llama := llama_cpp_folder()):
+        os.environ["UNSLOTH_LLAMA_CPP_PATH"] = str(as_unsloth_wants(llama))
 
 
 def variables(folder: RunFolder, session: Session) -> dict[str, str]:

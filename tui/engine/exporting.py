@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.engine.emit import Emit
 from tui.engine.failures import explain
 from tui.run.events import PhaseChanged, Warned
+from tui.run.export_commands import ExportKind
+from tui.run.exports import Record, hashed_files, write_record
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
 
@@ -34,11 +37,29 @@ def export_all(folder: RunFolder, session: Session, loaded: Loaded, emit: Emit, 
             return
         emit(PhaseChanged(phase="exporting", text=f"writing {kind}"))
         try:
-            export(folder.path / "exports" / kind, kind, session, loaded)
+            target = folder.exports / kind
+            started = time.time()
+            export(target, kind, session, loaded)
+            write_record(target, _record(folder, kind, session, target, started))
         except Exception as error:
             reason = explain(error)
             advice = LLAMA_CPP if "llama.cpp" in reason.text else reason.advice
             emit(Warned(code="export", text=f"{kind} was not written: {reason.text}", advice=advice))
+
+
+def _record(folder: RunFolder, kind: ExportKind, session: Session, target: Path, started: float) -> Record:
+    """What is known of an export that nobody has loaded again."""
+    return Record(
+        name=target.name,
+        to=kind,
+        run=folder.name,
+        created=started,
+        seconds=round(time.time() - started, 1),
+        base=session.model.name,
+        quantisations=session.export.quantization_method if kind == "gguf" else (),
+        files=hashed_files(target),
+        notes=("made by the run itself; unsloth-tui export makes it again and compares its answers",),
+    )
 
 
 def export(target: Path, kind: str, session: Session, loaded: Loaded) -> None:
@@ -47,22 +68,26 @@ def export(target: Path, kind: str, session: Session, loaded: Loaded) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True, mode=0o700)
     try:
-        if kind == "gguf":
-            _write_gguf(scratch, target.parent.parent.name, session, loaded)
-        else:
-            loaded.base_gone |= kind == DESTRUCTIVE
-            loaded.model.save_pretrained_merged(str(scratch), loaded.tokenizer, save_method=SAVE_METHODS[kind])
+        write(scratch, kind, target.parent.parent.name, session.export.quantization_method, loaded)
         shutil.rmtree(target, ignore_errors=True)
         scratch.rename(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _write_gguf(place: Path, name: str, session: Session, loaded: Loaded) -> None:
+def write(place: Path, kind: str, name: str, methods: Sequence[str], loaded: Loaded) -> None:
+    """Write one kind into a folder that is there; GGUF files are named after `name`. Raises as `export` does."""
+    if kind == "gguf":
+        _write_gguf(place, name, methods, loaded)
+    else:
+        loaded.base_gone |= kind == DESTRUCTIVE
+        loaded.model.save_pretrained_merged(str(place), loaded.tokenizer, save_method=SAVE_METHODS[kind])
+
+
+def _write_gguf(place: Path, name: str, methods: Sequence[str], loaded: Loaded) -> None:
     """Leave the GGUF files in `place`, and nothing of the 16-bit weights they are made from."""
     work = place / "work"
-    methods = list(session.export.quantization_method)
-    loaded.model.save_pretrained_gguf(str(work / name), loaded.tokenizer, quantization_method=methods)
+    loaded.model.save_pretrained_gguf(str(work / name), loaded.tokenizer, quantization_method=list(methods))
     # a CPU writes into the folder it is given, a GPU into one beside it, with a Modelfile for Ollama
     written = [path for path in work.rglob("*") if path.suffix == ".gguf" or path.name == "Modelfile"]
     if not any(path.suffix == ".gguf" for path in written):

@@ -14,6 +14,7 @@ from tui.run.chat_commands import Message as Message
 from tui.run.chat_commands import Sampling as Sampling
 from tui.run.chat_commands import ShowPrompt as ShowPrompt
 from tui.run.chat_commands import Speaker as Speaker
+from tui.run.export_commands import Export as Export
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ class Fit(Asked):
 
 @dataclass(frozen=True, kw_only=True)
 class Cancel(Asked):
-    """Give up one chat, inspection or measurement, keeping what came."""
+    """Give up one chat, inspection or measurement, keeping what came, or an export, keeping nothing."""
 
     kind: Literal["cancel"] = "cancel"
     id: str
@@ -122,7 +123,7 @@ class Release(Asked):
 
 Command = (
     Stop | Pause | Checkpoint | Evaluate | Sample | Change | Resume | Chat | ShowPrompt | AnswerSet | Preview | Inspect
-    | Fit | Cancel | Release
+    | Fit | Export | Cancel | Release
 )  # fmt: skip
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(

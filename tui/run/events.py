@@ -17,6 +17,7 @@ from tui.run.chat_events import ModelReady as ModelReady
 from tui.run.chat_events import PromptShown as PromptShown
 from tui.run.chat_events import Replied as Replied
 from tui.run.chat_events import Voice as Voice
+from tui.run.export_events import ExportMoved as ExportMoved
 from tui.run.fit_events import Fitted as Fitted
 from tui.run.happened import Happened
 
@@ -252,8 +253,8 @@ class EngineSeen(Happened):
 
 Event = (
     PhaseChanged | Planned | StepDone | Evaluated | Sampled | Changed | Resumed | Compared | Checkpointed | MemoryMeasured
-    | MachineSampled | ModelReady | Replied | PromptShown | Answered | Previewed | Inspected | Fitted | Warned | Failed
-    | Finished | EngineSeen
+    | MachineSampled | ModelReady | Replied | PromptShown | Answered | Previewed | Inspected | Fitted | ExportMoved | Warned
+    | Failed | Finished | EngineSeen
 )  # fmt: skip
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui.resources import home
-from tui.run import queue
+from tui.run import export_jobs, queue
 from tui.run.folder import RunFolder
 from tui.run.listing import folder_bytes
 from tui.run.watcher import engine_alive
@@ -44,6 +44,8 @@ def delete(folder: RunFolder) -> Trashed:
         queue.cancel(folder)
     elif engine_alive(folder):
         raise StillRunning(f"{folder.name} still has an engine; stop it, or free its memory, before it is deleted")
+    if export_jobs.going_on(folder):
+        raise StillRunning(f"{folder.name} is being exported; cancel that, or wait for it, before it is deleted")
     empty(older_than_s=KEPT_S)
     _trash().mkdir(mode=0o700, parents=True, exist_ok=True)
     now = time.time()

@@ -21,6 +21,7 @@ from tui.run.listing import Listing
 from tui.run.lock import holder_of
 from tui.run.state import RunState
 from tui.run.waiting import Outlook, Waiting
+from tui.screens.dialogs.export import ExportDialog
 from tui.screens.live_advice import AdvicePanel
 from tui.screens.live_curves import Curves
 from tui.screens.live_figures import essential_lines, grouped_lines, groups, headed, trouble_lines
@@ -50,6 +51,7 @@ class LiveScreen(SteeringScreen):
             "d", "panel('figures')", "Figures", id="live.figures", tooltip="All figures and gauges, as large as it goes"
         ),
         Binding("m", "mend", "Apply advice", show=False, id="live.mend", tooltip="Change the next run as advised"),
+        Binding("E", "export", "Export", show=False, id="live.export", tooltip="Write it for vLLM, llama.cpp, Ollama"),
         Binding("c", "app.go('chat')", "Chat", show=False, id="live.chat", tooltip="Talk to the result"),
     ]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]  # noqa: RUF012  (Textual declares it on the instance)
@@ -114,6 +116,11 @@ class LiveScreen(SteeringScreen):
             "log": self.log_panel, "advice": self.advice, "answers": self.query_one("#answers-box"),
         }  # fmt: skip
         shown.get(name, self.query_one("#right") if name == "figures" else self.curves.plot).focus()
+
+    def action_export(self) -> None:
+        """Write the run in the forms that other programs take."""
+        if self.run_folder:
+            self.app.push_screen(ExportDialog(self.run_folder))
 
     def action_mend(self) -> None:
         self.advice.show(advise(self.run_state, self.run_session))

@@ -18,6 +18,7 @@ from tui.run.listing import RunRow
 from tui.run.watcher import read_state
 from tui.screens.dialogs.ask import AskDialog
 from tui.screens.dialogs.compare import CompareDialog
+from tui.screens.dialogs.export import ExportDialog
 from tui.screens.dialogs.export_curve import CurveDialog
 from tui.screens.dialogs.go_on import GoOnDialog
 from tui.screens.dialogs.tags import TagsDialog
@@ -42,12 +43,13 @@ class RunsScreen(RunsList):
         ),
         Binding(
             "e",
-            "export",
-            "Export",
-            id="runs.export",
+            "write_figures",
+            "Figures",
+            id="runs.figures",
             tooltip="Write its figures (CSV) or its curve (SVG, PNG) to a file",
             show=False,
         ),
+        Binding("E", "export", "Export", id="runs.export", tooltip="Write it for vLLM, llama.cpp, Ollama; push it"),
         Binding("delete,d", "delete", "Delete", id="runs.delete", tooltip="Move it, or the marked ones, to the trash"),
         Binding("u", "undelete", "Undelete", id="runs.undelete", tooltip="Put back what was deleted last", show=False),
         Binding("shift+up", "move('up')", "Earlier", id="queue.up", tooltip="A waiting run: one place forward", show=False),
@@ -130,13 +132,18 @@ class RunsScreen(RunsList):
         write_labels(row.folder, labels)
 
     @work(group="dialog", exclusive=True)
-    async def action_export(self) -> None:
+    async def action_write_figures(self) -> None:
         if not (row := self.current):
             return
         write: Callable[[Path], None] = lambda path: curves.export(read_state(row.folder), row.name, path)  # noqa: E731
         path = await self.app.push_screen_wait(CurveDialog(str(Path.cwd() / f"{row.name}.svg"), write))
         if path:
             self.say(f"written to {path}")
+
+    def action_export(self) -> None:
+        """Write the run in the forms that other programs take."""
+        if row := self.current:
+            self.app.push_screen(ExportDialog(row.folder))
 
     # ---- deleting
 

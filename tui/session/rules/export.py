@@ -15,7 +15,9 @@ def rules(session: Session, facts: Facts) -> Iterator[Problem]:
     export = session.export
     merged = tuple(kind for kind in export.kinds if kind != "gguf")
     if export.kinds and facts.gpus == 0 and session.model.load_in_4bit:
-        text = "without a GPU an adapter cannot be merged into 4-bit weights; train in 16-bit to export"
+        text = (
+            "without a GPU a run in 4-bit cannot merge its own model; export it afterwards (E on Runs), from the 16-bit base"
+        )
         yield Problem("export.kinds", text, mend={"export.kinds": ()})
     if "merged-4bit" in merged and (session.model.full_finetuning or facts.gpus == 0):
         text = "merged-4bit is for adapters; a fully trained model is written in 16-bit"

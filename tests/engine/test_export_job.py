@@ -1,0 +1,184 @@
+"""Real exports by real processes: written, loaded again and compared; given up and nothing left; one after the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.lab import ROOT, Lab, poll, run_python
+from tui.run import export_jobs
+from tui.run.export_commands import Export
+from tui.run.export_jobs import Job, JobState
+from tui.run.exports import Record, read_record
+from tui.run.folder import RunFolder
+from tui.run.lock import holder_of
+from tui.session import file
+
+pytest_plugins = ["tests.engine_fixtures"]
+pytestmark = pytest.mark.slow
+
+PROMPTS = ["How do I count the lines of notes.txt?", "List all files"]
+LLAMA = os.environ.get("UNSLOTH_LLAMA_CPP_PATH", "")
+
+
+def run_of(lab: Lab, model: Path, name: str) -> RunFolder:
+    """A run that has ended, with an adapter that changes what the model says."""
+    folder = RunFolder(lab.home / "runs" / name)
+    folder.path.mkdir(parents=True, mode=0o700)
+    session = lab.session(model={"name": str(model), "load_in_4bit": True}, evaluation={"sample_prompts": PROMPTS})
+    file.save(session, folder.session)
+    run_python(str(ROOT / "tests" / "tiny_adapter.py"), str(model), str(folder.adapter))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(lab: Lab, tiny_model: Path) -> RunFolder:
+    return run_of(lab, tiny_model, "2026-tiny")
+
+
+def state_of(folder: RunFolder) -> JobState:
+    job = export_jobs.read_job(folder)
+    assert job is not None
+    return job.state
+
+
+def ended(folder: RunFolder, within_s: float = 280) -> JobState:
+    """What came of an export."""
+    return poll(lambda: (state := state_of(folder)).ended and state, within_s, f"{state_of(folder)}")
+
+
+@pytest.fixture(scope="module")
+def exported(lab: Lab, finished: RunFolder) -> Iterator[Callable[[str], Record]]:
+    """The adapter and the merged model, asked for at once; the records as they are asked for."""
+    with lab.entered():
+        jobs = {to: export_jobs.start(export_jobs.request(finished, to)) for to in ("adapter", "merged-16bit")}
+
+        def record(to: str) -> Record:
+            state = ended(jobs[to])
+            assert state.result, state.failure
+            found = read_record(Path(state.result))
+            assert found is not None
+            return found
+
+        yield record
+
+
+@pytest.mark.parametrize("to", ["adapter", "merged-16bit"])
+def test_an_export_says_what_the_run_says_when_it_is_loaded_again(exported: Callable[[str], Record], to: str) -> None:
+    record = exported(to)
+    (proof,) = record.proofs
+    assert [it.prompt for it in proof.asked] == PROMPTS
+    assert all(it.same >= 32 and it.difference is None for it in proof.asked) and proof.passed
+
+
+def test_the_record_knows_every_file_and_what_it_was_made_of(
+    exported: Callable[[str], Record], finished: RunFolder, tiny_model: Path
+) -> None:
+    record = exported("merged-16bit")
+    place = finished.exports / "merged-16bit"
+    assert {it.path for it in record.files} >= {"model.safetensors", "README.md", "tokenizer.json", "chat_template.jinja"}
+    assert all((place / it.path).stat().st_size == it.bytes and len(it.sha256) == 64 for it in record.files)
+    assert (record.base, record.run) == (str(tiny_model), "2026-tiny")
+    assert [path.name for path in sorted(finished.exports.iterdir())] == ["adapter", "merged-16bit"]
+
+
+def test_the_card_names_the_model_and_no_folder_of_this_machine(
+    exported: Callable[[str], Record], finished: RunFolder
+) -> None:
+    exported("merged-16bit")
+    for to in ("adapter", "merged-16bit"):
+        card = (finished.exports / to / "README.md").read_text()
+        assert card.startswith("---\n") and "**tiny**" in card
+        assert str(finished.path.parent) not in card and "/tmp" not in card
+
+
+COMPARE = """
+import json, sys, torch
+from pathlib import Path
+from tui.engine.export import greedy
+tokenizer = greedy.tokenizer_in(Path(sys.argv[1]), trusted=False)
+words = tokenizer("the lines of a file")["input_ids"][:3]
+logits = torch.zeros(3, len(tokenizer))
+logits[range(3), words] = 2.0
+other = logits.clone()
+other[2, 7] = 3.0
+one, two = greedy.Answer(words, logits, 3), greedy.Answer([*words[:2], 7], other, 3)
+found = greedy.compared(tokenizer, "?", one, two).difference
+print(json.dumps([found.at, found.logits, found.logits_found]))
+"""
+
+
+def test_where_an_export_says_something_else_both_logits_are_told(tiny_model: Path) -> None:
+    told = json.loads(run_python("-c", COMPARE, str(tiny_model)).splitlines()[-1])
+    assert told == [3, [2.0, 0.0], [2.0, 3.0]]  # each holds its own token for the likelier one
+
+
+def given_up(lab: Lab, finished: RunFolder, end: Callable[[Export, RunFolder], None]) -> JobState:
+    """An export that is ended by something while Unsloth is being loaded for it."""
+    before = sorted(finished.exports.iterdir())
+    with lab.entered():
+        asked = export_jobs.request(finished, "merged-16bit", step=None)
+        folder = export_jobs.start(asked)
+        poll(lambda: state_of(folder).stage == "importing", 120, "it never began")
+        end(asked, folder)
+        state = ended(folder, 60)
+    poll(lambda: not writers(asked), 20, "a child process goes on")
+    export_jobs.clear_leftovers(finished)
+    assert sorted(finished.exports.iterdir()) == before
+    return state
+
+
+def writers(asked: Export) -> list[psutil.Process]:
+    """The processes that write this export."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if any(asked.id in word for word in words):
+            found.append(process)
+    return found
+
+
+def test_a_cancelled_export_leaves_nothing_behind(exported: Callable[[str], Record], lab: Lab, finished: RunFolder) -> None:
+    exported("merged-16bit")
+    state = given_up(lab, finished, lambda asked, folder: export_jobs.cancel(Job(folder, asked)))
+    assert state.cancelled and not state.failure
+
+
+def test_an_export_whose_engine_is_killed_says_so(exported: Callable[[str], Record], lab: Lab, finished: RunFolder) -> None:
+    def kill(asked: Export, folder: RunFolder) -> None:
+        holder = holder_of(folder.lock)
+        assert holder is not None
+        os.kill(holder.pid, signal.SIGKILL)
+
+    exported("merged-16bit")
+    given_up(lab, finished, kill)
+    with lab.entered():  # the process that watches over it needs a moment to write that down
+        poll(
+            lambda: any("killed by signal 9" in job.state.failure for job in export_jobs.jobs_of(finished)), 20, "no reason"
+        )
+
+
+@pytest.mark.skipif(not LLAMA, reason="needs a built llama.cpp, named by UNSLOTH_LLAMA_CPP_PATH")
+def test_a_gguf_file_says_in_llama_cpp_what_the_run_says(lab: Lab) -> None:
+    """With the small real model, whose tokenizer llama.cpp knows."""
+    model = lab.home / "models" / "smollm2"
+    model.parent.mkdir(parents=True, exist_ok=True)
+    run_python("-m", "tui.engine.bundled", str(model), within_s=300)
+    finished = run_of(lab, model, "2026-smollm2")
+    with lab.entered():
+        folder = export_jobs.start(export_jobs.request(finished, "gguf", ["bf16", "q4_k_m"]))
+        state = ended(folder, 1200)
+    assert state.result, state.failure
+    record = read_record(Path(state.result))
+    assert record is not None
+    exact, small = sorted(record.proofs, key=lambda proof: "Q4_K_M" in proof.subject)
+    assert exact.how.startswith("llama") and not exact.problems and not small.problems
+    assert all(it.same >= min(it.of, 32) for it in exact.asked)
+    assert len(small.asked) == len(PROMPTS)
+    assert (Path(state.result) / "Modelfile").read_text().startswith("FROM ./2026-smollm2.BF16.gguf")

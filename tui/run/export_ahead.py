@@ -1,0 +1,255 @@
+"""What an export will need, and why it cannot be made here: known before anything heavy is loaded."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from tui import words
+from tui.catalog.local import ModelCard, ModelError, is_path, read_json, read_model
+from tui.catalog.unsloth_models import unsloth_models
+from tui.machine.host import free_disk_bytes
+from tui.machine.llama_cpp import CONVERTER, llama_cpp_folder
+from tui.run.export_commands import Export
+from tui.run.folder import RunFolder
+from tui.run.gpu_choice import NO_GPU, devices_here
+from tui.session import file
+from tui.session.quantisations import offered
+from tui.session.schema import Session
+
+SPARE_DISK_BYTES = 500_000_000
+"""What must be left on the disk."""
+LIBRARIES_BYTES = 1_300_000_000
+"""Memory of a process that has imported Unsloth and loaded nothing."""
+CPU_BYTES_A_WEIGHT = 8
+"""On a CPU: the model in 16 bits, a copy whose weights are merged in 32, and the part that is being written."""
+GPU_SPARE_BYTES = 1_000_000_000
+ROOM = 1.1
+"""Sizes are known to a tenth."""
+PROGRAMS = "UNSLOTH_LLAMA_CPP_PATH can name the folder of a built llama.cpp (llama-quantize and convert_hf_to_gguf.py in it)"
+
+Place = Literal["cpu", "gpu", "none"]
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What is known of an export before it begins."""
+
+    source: Path
+    """The folder of the adapter or model that is exported."""
+    base: str = ""
+    """The base model in 16 bits: a folder or a name on the hub; empty where all of the model was trained."""
+    place: Place = "none"
+    """Where the model is loaded; nowhere for an adapter, whose files are taken as they are."""
+    proves_on_gpu: bool = False
+    """Whether the model fits into the GPU in 16 bits, where it is loaded again and asked."""
+    unprovable: str = ""
+    """Why the run cannot be heard, to compare the export with it; the export can be made all the same."""
+    result_bytes: int | None = None
+    disk_bytes: int | None = None
+    """The most that lies on the disk of the run at one time; None where the size of the model is not known."""
+    disk_free: int = 0
+    memory_bytes: int | None = None
+    memory_free: int = 0
+    """Of the GPU or of the box, wherever it is loaded."""
+    problems: tuple[str, ...] = ()
+    """Why it cannot be made."""
+    notes: tuple[str, ...] = ()
+
+    def told(self) -> str:
+        """What it needs, in a line."""
+        disk = f"disk {words.size(self.disk_bytes)} of {words.size(self.disk_free)} free"
+        if self.place == "none":
+            return disk
+        where = "GPU memory" if self.place == "gpu" else "memory"
+        return f"{disk}; {where} {words.size(self.memory_bytes)} of {words.size(self.memory_free)} free"
+
+
+def look_ahead(asked: Export) -> Ahead:
+    """What this export will need on this box now, and what stands in its way."""
+    run = RunFolder(Path(asked.run))
+    source = run.adapter if asked.step is None else run.checkpoints / f"checkpoint-{asked.step}"
+    ahead = Ahead(source=source, disk_free=free_disk_bytes(run.path))
+    try:
+        session = file.load_as_written(run.session)
+        card = read_model(str(source))
+    except (file.SessionError, ModelError) as error:
+        which = "no result" if asked.step is None else f"no checkpoint of update {asked.step}"
+        missing = not source.is_dir()
+        return replace(ahead, problems=(f"{run.name} has {which}: there is no folder {source}" if missing else str(error),))
+    problems = [*_wrong_words(asked, card)]
+    base = sixteen_bit_name(card.adapter_of) if card.adapter_of else ""
+    model, missing_base = _base_card(base, card)
+    parameters = model.parameters if model else None
+    ahead = replace(ahead, base=base, proves_on_gpu=_fits_gpu(session, parameters))
+    if missing_base and asked.to in ("adapter", "merged-4bit"):  # these are made without the base model in 16 bits
+        ahead, missing_base = replace(ahead, unprovable=missing_base[0]), []
+    if asked.to == "adapter":
+        size = folder_size(source)
+        ahead = replace(ahead, result_bytes=size, disk_bytes=size)
+        return replace(ahead, problems=(*problems, *_disk_problems(ahead)))
+    ahead = _sized(ahead, asked, session, parameters)
+    return replace(
+        ahead,
+        problems=(
+            *problems,
+            *missing_base,
+            *_four_bit_problems(ahead, asked, model),
+            *_llama_problems(asked),
+            *_disk_problems(ahead),
+            *_memory_problems(ahead),
+        ),
+    )
+
+
+def folder_size(place: Path) -> int:
+    """What the files of a folder take that belong to a model: not the state of its training."""
+    return sum(path.stat().st_size for path in model_files(place))
+
+
+def model_files(place: Path) -> list[Path]:
+    """The files of an adapter or model, without what only the training needs."""
+    training = ("optimizer", "scheduler", "rng_state", "trainer_state", "training_args", "export.json", "README.md")
+    return sorted(path for path in place.iterdir() if path.is_file() and not path.name.startswith(training))
+
+
+def sixteen_bit_name(name: str) -> str:
+    """The name of the same model in 16 bits, as Unsloth knows it; the name itself for a folder and an unknown one."""
+    if is_path(name):
+        return name
+    low = name.lower()
+    for model in unsloth_models():
+        if low == model.name.lower():
+            return name
+        if low in (variant.lower() for variant in model.variants):
+            return model.name if "bit" in low or "fp8" in low else name
+    return name
+
+
+def _base_card(base: str, own: ModelCard) -> tuple[ModelCard | None, list[str]]:
+    """What is known of the model in 16 bits, and why it cannot be had."""
+    if not base:
+        return own, []
+    if is_path(base):
+        try:
+            return read_model(base), []
+        except ModelError as error:
+            return None, [f"the base model is not where it was: {error}"]
+    from tui.catalog.hub import cached_card  # huggingface_hub costs a third of a second that others need not wait
+
+    card = cached_card(base, None)
+    if card is None and os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+        text = f"the base model {base} is not on this machine in 16 bits, and the hub is switched off (HF_HUB_OFFLINE)"
+        return None, [f"{text}; get it with: hf download {base}"]
+    return card, []
+
+
+def _sized(ahead: Ahead, asked: Export, session: Session, parameters: int | None) -> Ahead:
+    """With the place where it is loaded, and what that takes."""
+    gpu = _free_gpu_bytes(session)
+    box = int(psutil.virtual_memory().available)
+    weights = None if parameters is None else 2 * parameters
+    on_cpu = None if parameters is None else CPU_BYTES_A_WEIGHT * parameters + LIBRARIES_BYTES
+    if gpu is None:
+        ahead = replace(ahead, place="cpu", memory_bytes=on_cpu, memory_free=box)
+    else:
+        share = 0.4 if session.model.load_in_4bit or asked.to == "merged-4bit" else 1.0  # four bits and their scales
+        on_gpu = None if weights is None else int(weights * share * ROOM) + GPU_SPARE_BYTES
+        ahead = replace(ahead, place="gpu", memory_bytes=on_gpu, memory_free=gpu)
+        if on_gpu and on_gpu > gpu and on_cpu and on_cpu <= box and asked.to != "merged-4bit":
+            note = f"merged on the processor: it takes {words.size(on_gpu)} and the GPU has {words.size(gpu)} free"
+            ahead = replace(ahead, place="cpu", memory_bytes=on_cpu, memory_free=box, notes=(note,))
+    if parameters is None or weights is None:
+        return ahead
+    result, most = _disk(asked, parameters, ahead.place)
+    return replace(ahead, result_bytes=int(result), disk_bytes=int(most * ROOM))
+
+
+def _fits_gpu(session: Session, parameters: int | None) -> bool:
+    free = _free_gpu_bytes(session)
+    return free is not None and parameters is not None and 2 * parameters * ROOM + GPU_SPARE_BYTES < free
+
+
+def _disk(asked: Export, parameters: int, place: Place) -> tuple[float, float]:
+    """What the result takes, and the most that lies on the disk until it is whole, in bytes."""
+    if asked.to == "merged-4bit":
+        return 0.6 * parameters, 0.6 * parameters
+    if asked.to == "merged-16bit":
+        return 2.0 * parameters, 2.0 * parameters
+    bits = {it.name: it.bits for it in offered()}
+    result = sum(bits.get(name, 16.0) / 8 * parameters for name in asked.quantisations)
+    merged = 4.0 if place == "cpu" else 2.0  # a CPU stages the merged weights unrounded
+    between = 0.0 if set(asked.quantisations) <= {"bf16", "f16"} else 2.0
+    return result, result + (merged + between) * parameters
+
+
+def _free_gpu_bytes(session: Session) -> int | None:
+    """Free on the GPU that the run used; None without a GPU and for a run on the processor."""
+    if session.model.device == NO_GPU:
+        return None
+    devices = [it for it in devices_here() if it.name != NO_GPU]
+    named = session.model.device.split(",")
+    mine = [it for it in devices if it.name in named or str(it.index) in named] or devices
+    return max((it.free_bytes or 0 for it in mine), default=None)
+
+
+def _wrong_words(asked: Export, card: ModelCard) -> Iterator[str]:
+    if asked.to == "adapter" and not card.adapter_of:
+        yield "all of this model was trained, so there is no adapter; merged-16bit is the whole model"
+    if asked.to == "merged-4bit" and not card.adapter_of:
+        yield "merged-4bit is for adapters; merged-16bit and gguf can be made of a model that was trained as a whole"
+    known = [it.name for it in offered()]
+    if asked.to == "gguf" and not asked.quantisations:
+        yield "gguf needs a quantisation; q4_k_m is the usual one"
+    if unknown := [name for name in asked.quantisations if name not in known]:
+        yield f"there is no quantisation {', '.join(unknown)}; known are {', '.join(known)}"
+
+
+def _four_bit_problems(ahead: Ahead, asked: Export, model: ModelCard | None) -> Iterator[str]:
+    """Weights in four bits cannot be merged with on a processor."""
+    if asked.to == "merged-4bit" and ahead.place == "cpu":
+        yield "merged-4bit needs a GPU; merged-16bit works here, and is loaded in 4-bit with load_in_4bit=True"
+    if ahead.base and model and _is_quantised(ahead.base) and ahead.place == "cpu":
+        text = f"the base model {ahead.base} is in 4 bits, and a processor cannot merge into that"
+        yield f"{text}; the adapter can be exported here, and on a GPU everything can"
+
+
+def _is_quantised(base: str) -> bool:
+    config = Path(base).expanduser() / "config.json"
+    try:
+        return is_path(base) and bool(read_json(config).get("quantization_config"))
+    except ModelError:
+        return False
+
+
+def _llama_problems(asked: Export) -> Iterator[str]:
+    if asked.to != "gguf":
+        return
+    if importlib.util.find_spec("gguf") is None:
+        yield "the package gguf is not installed here; install it beside unsloth-tui"
+    if folder := llama_cpp_folder():
+        if not (folder / CONVERTER).is_file():
+            yield f"llama.cpp in {folder} has no {CONVERTER}; its source has it, with the folders conversion and gguf-py"
+        return
+    if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+        yield f"llama.cpp is not here, and without a network Unsloth cannot fetch it; {PROGRAMS}"
+    elif not asked.fetch_llama_cpp and os.environ.get("UNSLOTH_AUTO_INSTALL") != "1":
+        yield f"llama.cpp is not here; {PROGRAMS}, or let Unsloth fetch it (--fetch-llama-cpp, which may call apt-get)"
+
+
+def _disk_problems(ahead: Ahead) -> Iterator[str]:
+    if ahead.disk_bytes is not None and ahead.disk_bytes + SPARE_DISK_BYTES > ahead.disk_free:
+        needed = f"{words.size(ahead.disk_bytes)} and {words.size(SPARE_DISK_BYTES)} to spare"
+        yield f"it needs {needed} on the disk of the run while it is made, and {words.size(ahead.disk_free)} are free"
+
+
+def _memory_problems(ahead: Ahead) -> Iterator[str]:
+    if ahead.memory_bytes is not None and ahead.memory_bytes > ahead.memory_free:
+        where = "GPU memory" if ahead.place == "gpu" else "memory"
+        yield f"it needs {words.size(ahead.memory_bytes)} of {where}, and {words.size(ahead.memory_free)} are free"
