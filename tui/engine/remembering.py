@@ -89,7 +89,9 @@ class Memory:
         """Keep what was read of these tokens, where the model has it in a form that can be cut and gone on from."""
         layers = _layers(past)
         length = layers[0][0].shape[-2] if layers else 0
-        fits = self.least <= length <= len(ids) and all(keys.shape[0] == 1 and keys.shape[-2] == length for keys, _ in layers)
+        fits = self.least <= length <= len(ids) and all(
+            keys.shape[0] == 1 and keys.shape[-2] == length for keys, _ in layers
+        )
         if self.refused or not fits or _shifts(model):
             return
         # copies: the next answer is written into the same memory
