@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from statistics import median
 
-from tui.run import events
+from tui.run import events, fits
 from tui.run.folder import RunFolder, list_runs
 from tui.run.forecast import Ground
 from tui.run.lock import holder_of
@@ -20,7 +20,9 @@ TAIL_BYTES = 64 << 10
 
 
 def seconds_per_example(session: Session) -> float | None:
-    """The pace of the last run on this host with the same model, precision and lengths; None without one."""
+    """The pace of the last run on this host with the same model, precision and lengths, or of the same settings when they
+    were last measured; None without either.
+    """
     for folder in islice(list_runs(), RUNS_READ):
         try:
             earlier = file.load(folder.session)
@@ -28,11 +30,16 @@ def seconds_per_example(session: Session) -> float | None:
             continue
         if _alike(earlier, session) and _was_here(folder) and (seconds := _median_update(folder)):
             return seconds / earlier.effective_batch
-    return None
+    return next(
+        (it.seconds_per_example for it in fits.kept() if _alike(it.session, session) and _same_parts(it.session, session)),
+        None,
+    )
 
 
 def memory_factor(session: Session, ground: Ground) -> float | None:
-    """What the last run with this model on this card really took, in units of its own prediction; None without one."""
+    """What the last run with this model on this card really took, or else what was measured with it last, in units of its
+    own prediction; None without either.
+    """
     for folder in islice(list_runs(), RUNS_READ):
         try:
             earlier = file.load(folder.session)
@@ -45,8 +52,24 @@ def memory_factor(session: Session, ground: Ground) -> float | None:
         peaks = [event.peak_bytes for event in memories if event.moment == "trained"]
         on_card = any(isinstance(event, events.Planned) and event.device == ground.gpu.name for event in _head(folder))
         if on_card and peaks:
-            return min(max(peaks[-1] / ahead.parts.total, 0.5), 2.0)
+            return _sane(peaks[-1] / ahead.parts.total)
+    for it in fits.kept():
+        ahead = ground.forecast(it.session) if it.peak_bytes and it.session.model.name == session.model.name else None
+        if ahead and ground.gpu and it.device == ground.gpu.name:
+            return _sane(it.peak_bytes / ahead.parts.total)
     return None
+
+
+def _sane(factor: float) -> float:
+    return min(max(factor, 0.5), 2.0)
+
+
+def _same_parts(one: Session, other: Session) -> bool:
+    """Whether an update is computed in the same parts."""
+    mine, theirs = one.training, other.training
+    return (mine.per_device_train_batch_size, mine.gradient_accumulation_steps, one.lora.use_gradient_checkpointing) == (
+        theirs.per_device_train_batch_size, theirs.gradient_accumulation_steps, other.lora.use_gradient_checkpointing,
+    )  # fmt: skip
 
 
 def _alike(one: Session, other: Session) -> bool:
