@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,31 @@ SAME: dict[str, dict[str, Any]] = {
     "evaluation": {"source": str(HELD_OUT), "eval_steps": 100, "compare_prompts": 0},
 }  # fmt: skip
 """A training in which much is left to chance: dropout, noise, the order of the examples."""
+
+
+PAUSES_AT = 10
+LOSS = """
+import sys, time
+from pathlib import Path
+from torch.nn.functional import cross_entropy
+from tui.run import commands
+from tui.run.folder import RunFolder
+from tui.run.process import send
+
+HERE = Path(__file__).parent
+calls = 0
+
+def usual(outputs, labels, num_items_in_batch=None):
+    global calls
+    calls += outputs.logits.requires_grad
+    if calls == 10 and not (HERE / "paused").exists():
+        (HERE / "paused").touch()
+        send(RunFolder(Path(sys.argv[1])), commands.Pause())
+        time.sleep(2)
+    logits = outputs.logits[:, :-1].float()
+    return cross_entropy(logits.reshape(-1, logits.shape[-1]), labels[:, 1:].reshape(-1), ignore_index=-100)
+"""
+"""A loss that asks for a pause in the middle of an update, and waits until that must have been heard."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +154,20 @@ def test_a_finished_run_can_be_extended_but_not_finished_twice(runs: Runs, lab: 
     assert [step.loss for step in state.steps[:STEPS]] == [step.loss for step in whole.steps]
     assert state.changes[0].values == {"training.max_steps": EXTENDED}
     assert state.steps[STEPS].learning_rate > whole.steps[-1].learning_rate  # where a longer schedule would have been
+
+
+def test_a_pause_at_an_update_that_is_measured_does_not_lose_the_measurement(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "loss.py").write_text(LOSS)
+    training = {"max_steps": 2 * PAUSES_AT, "custom_loss": f"{tmp_path / 'loss.py'}:usual"}
+    evaluation = {"source": str(HELD_OUT), "eval_steps": PAUSES_AT, "compare_prompts": 0}
+    folder = lab.start(training=training, evaluation=evaluation, run={"name": "measured"})
+    state = wait_for(folder, ended, 120)
+    assert (state.status, state.steps[-1].step, list(state.evaluations)) == ("paused", PAUSES_AT, [])
+    wait_for(folder, engine_gone, 20)
+    with lab.entered():
+        resume_run(folder, {})
+    state = wait_for(folder, completed, 120)
+    assert [told.step for told in state.evaluations] == [PAUSES_AT, 2 * PAUSES_AT]
 
 
 def completed(state: RunState, event: events.Event) -> bool:

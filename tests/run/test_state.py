@@ -248,6 +248,16 @@ def test_a_reply_of_a_chat_changes_nothing_but_the_clock() -> None:
     assert state == replace(fold(RunState(), DONE), last_event=20.0)
 
 
+def test_a_clock_that_is_set_back_an_hour_makes_no_time_negative_and_loses_nothing() -> None:
+    before = [plan(10), *(step(number, time=5000.0 + number) for number in range(1, 5))]
+    after = [*(step(number, time=1400.0 + number) for number in range(5, 8)), replace(DONE, time=1410.0)]
+    state = fold_all([*before, *after])
+    assert [it.step for it in state.steps] == list(range(1, 8)) and state.status == "finished"
+    times = [it.time for it in state.steps]
+    assert times == sorted(times) and times[-1] - times[0] < 10
+    assert 0 < state.ended_at - times[-1] < 10 and state.clock_back_s > 3500
+
+
 def test_shares_of_no_answers_are_zero() -> None:
     assert exact_share([], "tuned") == form_share([], "tuned", ".*") == 0.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import threading
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.slow
 
 CTRL_T = b"\x14"
 STEPS = 400
+WINDOWS = 20
 
 
 class Window:
@@ -190,3 +192,30 @@ async def test_a_killed_engine_is_told_within_ten_seconds(lab: Lab) -> None:
         await until(pilot, lambda: app.run_state.ended, within_s=10)
         assert "SIGKILL" in str(app.screen.query_one("#status", Static).render())
     wait_for(folder, engine_gone, within_s=10)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(900)
+def test_windows_that_are_killed_and_hung_up_again_and_again_change_nothing(lab: Lab) -> None:
+    """At any moment: while they start, draw, read the history, or have just been asked something."""
+    folder = lab.start(training={"max_steps": 1_000_000}, run={"name": "watched"})
+    wait_for(folder, at_step(3), 120)
+    moments = random.Random(7)
+    for number in range(WINDOWS):
+        window = Window(lab, "attach", folder.name)
+        threading.Event().wait(moments.uniform(0, 4))
+        if number % 4 == 3:
+            window.press(b"k")
+        before = read_state(folder).steps[-1].step
+        window.hang_up() if number % 2 else window.kill()
+        wait_for(folder, at_step(before + 20), 60)
+    state = read_state(folder)
+    assert state.status == "training" and state.failure is None and not state.warnings
+    assert [step.step for step in state.steps] == list(range(1, state.steps[-1].step + 1))
+    assert {type(commands.from_line(line)) for line in _asked(folder)} <= {commands.Checkpoint}
+    send(folder, commands.Stop())
+    assert wait_for(folder, ended, 60).status == "stopped"
+
+
+def _asked(folder: RunFolder) -> list[bytes]:
+    return folder.commands.read_bytes().splitlines() if folder.commands.exists() else []

@@ -26,6 +26,7 @@ from tui.engine.dataset import Tokenised, read_split
 from tui.engine.emit import Emit
 from tui.engine.failures import explain, is_out_of_memory
 from tui.engine.loading import Loaded
+from tui.engine.processes import Cancelled
 from tui.machine.memory import predict
 from tui.run import events
 from tui.run.commands import Fit
@@ -84,7 +85,11 @@ class Fitting:
         self.loaded = self._load(session)
         self.emit(events.PhaseChanged(phase="reading", text=f"reading {session.data.source}"))
         told = inspecting.telling(self.emit)
-        rows = read_split(session, self.loaded.tokenizer, progress=told, cancelled=self.cancelled).train
+        try:
+            rows = read_split(session, self.loaded.tokenizer, progress=told, cancelled=self.cancelled).train
+        except Cancelled:
+            self.emit(replace(self.told, done=True))
+            return
         lengths = pc.list_value_length(rows.rows.with_format("arrow")[:]["input_ids"]).to_numpy()
         self.told = replace(
             self.told,
@@ -144,15 +149,7 @@ class Fitting:
 
     def _train(self, trial: Trial, candidate: Candidate, updates: int, rows: Tokenised, lengths: np.ndarray) -> Trial:
         loaded = self._prepared(candidate)
-        session = file.replace_values(
-            candidate.session,
-            {
-                "training.train_sampling_strategy": "sequential",
-                "evaluation.eval_strategy": "no",
-                "training.save_strategy": "no",
-            }
-            | {"training.max_steps": updates + WARM_UP, "training.logging_steps": 10_000, "training.report_to": "none"},
-        )
+        session = file.replace_values(candidate.session, QUIET | {"training.max_steps": updates + WARM_UP})
         chosen = sample(lengths, candidate, updates)
         part = replace(rows, rows=rows.rows.select(chosen))
         if torch.cuda.is_available():

@@ -13,6 +13,7 @@ from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 from tui.engine.checkpointing import Checkpointing
 from tui.engine.control import Control
 from tui.engine.emit import Emit
+from tui.engine.resuming import Start
 from tui.engine.sampling import Sampler
 from tui.engine.schedule import go_on_with, set_length
 from tui.run import commands
@@ -31,15 +32,30 @@ class Steering(TrainerCallback):  # type: ignore[misc]
     """Obeys orders at the end of an update; it comes before whatever else looks at that update."""
 
     def __init__(
-        self, trainer: Any, session: Session, plan: Planned, checkpoints: Checkpointing, control: Control, emit: Emit
+        self,
+        trainer: Any,
+        session: Session,
+        plan: Planned,
+        start: Start,
+        checkpoints: Checkpointing,
+        control: Control,
+        emit: Emit,
     ) -> None:
         self.trainer, self.session, self.plan = trainer, session, plan
         self.checkpoints, self.control, self.emit = checkpoints, control, emit
         self.sampler: Sampler | None = None
+        self.begun = start
         self.steps_an_epoch = max(1, round(plan.steps / plan.epochs))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         go_on_with(self.trainer, args.learning_rate)  # a checkpoint brings the rate with which it was written
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Measure now what a pause at this update has left out, before anything more is learned."""
+        measured = {told.step for told in self.begun.before.evaluations}
+        if state.global_step == self.begun.step > 0 and self._measures_at(args, state) and self.begun.step not in measured:
+            metrics = self.trainer._evaluate(None, None)
+            self.trainer._determine_best_metric(metrics=metrics, trial=None)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         for order in self.control.orders():
@@ -89,6 +105,14 @@ class Steering(TrainerCallback):  # type: ignore[misc]
         self.control.paused = False
         text = "the run goes on: without a checkpoint a pause would throw away what was learned"
         self.emit(Warned(code="pause", text=text, advice="free some space and pause again", step=step))
+
+    def _measures_at(self, args: Any, state: Any) -> bool:
+        """Whether the trainer measures after the update that was done last."""
+        if self.trainer.eval_dataset is None:
+            return False
+        if args.eval_strategy == IntervalStrategy.EPOCH:
+            return float(state.epoch or 0.5).is_integer()
+        return bool(args.eval_strategy == IntervalStrategy.STEPS and state.global_step % state.eval_steps == 0)
 
     def _discards(self) -> bool:
         return bool(self.control.stop and self.control.stop.discard)

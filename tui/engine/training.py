@@ -81,7 +81,7 @@ def train(
     """Train until the steps are done, nothing gets better, or somebody asks to stop. Raises what the trainer raises."""
     clock = Clock()
     checkpoints = Checkpointing(trainer, folder, emit)
-    steering = Steering(trainer, session, plan, checkpoints, control, emit)
+    steering = Steering(trainer, session, plan, start, checkpoints, control, emit)
     guards = Guards(session)
     guards.remember(start.before.steps, start.before.evaluations)
     trainer.add_callback(steering)

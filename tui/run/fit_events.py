@@ -27,9 +27,9 @@ class Trial:
     why: str = ""
     """Why it was refused, in a sentence."""
     tokens_per_s: float = 0.0
-    """Without padding; the median of the updates that were timed."""
+    """Without padding, over all updates that were timed."""
     seconds: float = 0.0
-    """Of one update."""
+    """Of the update in the middle."""
     examples: float = 0.0
     """Examples that an update sees."""
     epoch_s: float = 0.0
