@@ -9,21 +9,38 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.lab import ROOT, Lab, run_python, wait_gone
+from tests.lab import Lab, wait_gone
+from tests.nursery import Nursery, nursery
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def engines() -> Iterator[Nursery]:
+    """The process that the engines of this test process are forked from."""
+    with nursery() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory, engines: Nursery) -> Path:
     """The folder of a Llama of 145,000 random weights."""
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    run_python(str(ROOT / "tests" / "tiny_model.py"), str(folder))
-    return folder
+    place = tmp_path_factory.mktemp("models")
+    engines.run("tests.tiny_model", str(place / "tiny"), place=place)
+    return place / "tiny"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, engines: Nursery) -> Iterator[Lab]:
     """A home for real runs; fails the module's last test when a process of it is left behind."""
-    made = Lab(tmp_path_factory.mktemp("home"), tiny_model)
+    yield from _home(Lab(tmp_path_factory.mktemp("home"), tiny_model, engines))
+
+
+@pytest.fixture(scope="module")
+def cold_lab(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Lab]:
+    """The same for tests that look at how an engine starts: every one is a new Python that imports for itself."""
+    yield from _home(Lab(tmp_path_factory.mktemp("home"), tiny_model))
+
+
+def _home(made: Lab) -> Iterator[Lab]:
     yield made
     left = made.processes()
     try:

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.nursery import Nursery
 from tui.run import commands, events
 from tui.run.folder import RunFolder, create_run
 from tui.run.lock import Holder, holder_of
@@ -40,6 +41,8 @@ class Lab:
 
     home: Path
     model: Path
+    nursery: Nursery | None = None
+    """Where engines are forked; without one each imports for itself."""
 
     def session(self, **tables: dict[str, Any]) -> Session:
         """A session that trains the tiny model on the sample questions, one row an update, and then ends."""
@@ -63,6 +66,8 @@ class Lab:
             for name, value in self.environment.items():
                 patch.setenv(name, value)
             patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            if self.nursery is not None:
+                self.nursery.serve(patch)
             yield
 
     @property
@@ -113,7 +118,11 @@ class Lab:
 
     def _owns(self, process: psutil.Process) -> bool:
         try:
+            if self.nursery is not None and (home := self.nursery.homes.get(os.getsid(process.pid))):
+                return home == str(self.home) and process.is_running()
             return process.environ().get("UNSLOTH_TUI_HOME") == str(self.home) and process.is_running()
+        except ProcessLookupError:
+            return False
         except psutil.Error:
             return False
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.engine.proofs import ADAPTER, CHANGED_ON_A_CPU, CONFIG, LOADING, NAMED, SEEN_ONLY
 from tests.lab import ROOT, Lab
+from tests.nursery import Nursery
 from tui.session.fields import FieldSpec, fields_of
 from tui.session.schema import Session
 
@@ -23,17 +20,11 @@ slow = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def seen(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def seen(lab: Lab, engines: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What the real libraries got."""
-    place = tmp_path_factory.mktemp("reach")
-    with (place / "out").open("w+") as out, (place / "err").open("w+") as err, lab.entered():
-        program = subprocess.Popen(
-            [sys.executable, "-m", "tests.engine.reach", str(lab.model)],
-            stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=place, env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        code = program.wait(280)
-        assert code == 0, (place / "err").read_text()[-3000:]
-    yield json.loads((place / "out").read_text().splitlines()[-1])
+    with lab.entered():
+        told = engines.run("tests.engine.reach", str(lab.model), place=tmp_path_factory.mktemp("reach"))
+    return json.loads(told.splitlines()[-1])
 
 
 def test_no_field_is_without_proof_that_it_does_something() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from tests.engine.recipe_cases import CASES, ENDS, TEMPLATES
-from tests.lab import ROOT, Lab
+from tests.lab import Lab
+from tests.nursery import Nursery
 
 pytest_plugins = ["tests.engine_fixtures"]
 pytestmark = pytest.mark.slow
@@ -20,17 +19,11 @@ WHOLE = ("messages", "several turns", "system", "sharegpt", "alpaca", "prompt-co
 
 
 @pytest.fixture(scope="module")
-def recipe(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def recipe(lab: Lab, engines: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What reached the trainer, by case and maker."""
-    place = tmp_path_factory.mktemp("recipe")
     with lab.entered():
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "tests" / "engine" / "recipe.py"), str(lab.model)],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=place, timeout=200, check=False,
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+        told = engines.run("tests.engine.recipe", str(lab.model), place=tmp_path_factory.mktemp("recipe"))
+    return json.loads(told.splitlines()[-1])
 
 
 def cases(recipe: dict[str, Any], template: str) -> dict[str, dict[str, Any]]:

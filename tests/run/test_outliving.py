@@ -79,6 +79,12 @@ def _take_terminal() -> None:
 
 
 @pytest.fixture(scope="module")
+def lab(cold_lab: Lab) -> Lab:
+    """Some of these are killed while they import."""
+    return cold_lab
+
+
+@pytest.fixture(scope="module")
 def runs(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     """Five runs, each started in another way from the command line."""
     place = tmp_path_factory.mktemp("sessions")
