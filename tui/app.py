@@ -30,7 +30,6 @@ from tui.screens.model import ModelScreen
 from tui.screens.tune import TuneScreen
 from tui.session import consent
 from tui.session.schema import Session
-from tui.themes import load_themes, own_slots
 from tui.widgets.foreign import plain
 from tui.widgets.help import help_text
 from tui.widgets.place_bar import PLACES, PlaceTab
@@ -126,9 +125,7 @@ class UnslothTui(ChatApp):
     # ---- what comes down
 
     def on_mount(self) -> None:
-        for theme in load_themes():
-            self.register_theme(theme)
-        self.theme = "unsloth-dark"
+        self.start_looks()
         self.sampler.start()
         self.set_interval(DRAIN_S, self.drain)
         self.start_desk()
@@ -136,9 +133,6 @@ class UnslothTui(ChatApp):
         if self.first_run:
             self.client.watch(self.first_run)
             self.switch_mode("live")
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return own_slots(self.current_theme)
 
     def drain(self) -> None:
         """Take what came since the last tick, and change each reactive at most once."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 from textual.screen import Screen
 
+from tui.look_app import LookApp
 from tui.screens import messages
 from tui.screens.dialogs.ask import AskDialog, TextDialog
 from tui.screens.dialogs.differences import ChangesDialog, PresetDialog
@@ -43,7 +44,7 @@ DRAFT_S = 2.0
 """How often what is not saved is kept."""
 
 
-class DeskApp(App[None]):
+class DeskApp(LookApp):
     """Lays one session on the desk and shows every change of it to the screens."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -71,15 +72,6 @@ class DeskApp(App[None]):
         self.set_interval(DRAFT_S, lambda: self.try_to(self.desk.keep_draft))
         if self.desk.session == Session():
             self.offer_draft()
-
-    def try_to(self, do: Callable[[], object]) -> bool:
-        """Do something that writes to disk, and say why it did not work. Returns whether it did."""
-        try:
-            do()
-        except OSError as error:
-            self.notify(plain(f"{error.filename or ''}: {error.strerror or error}"), severity="error", markup=False)
-            return False
-        return True
 
     def show_session(self) -> None:
         """Hand the session to the screens."""

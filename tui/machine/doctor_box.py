@@ -147,4 +147,4 @@ def _terminal_advice(terminal: Terminal) -> Iterator[str]:
     if terminal.size and (terminal.size[0] < 80 or terminal.size[1] < 24):
         yield "make it 80x24 or larger"
     if terminal.encoding.lower().replace("-", "") != "utf8":
-        yield "set LANG=C.UTF-8, else lines and letters are broken"
+        yield "set LANG=C.UTF-8, else the window is painted in ASCII"

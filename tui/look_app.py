@@ -1,0 +1,98 @@
+"""The part of the window that is about its looks: themes, the user's own among them, chosen with a preview."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from textual import work
+from textual.app import App
+from textual.filter import LineFilter
+
+from tui.remembered import Remembered, recall, remember
+from tui.screens.dialogs.theme import ThemeDialog
+from tui.themes import DEFAULT, OWN, SIXTEEN_COLOURS, UserThemes, load_themes, own_slots
+from tui.widgets.ascii import AsciiFilter, wanted
+from tui.widgets.foreign import plain
+
+LOOK_S = 2.0
+"""How often the user's theme files are looked at."""
+
+
+class LookApp(App[None]):
+    """Wears a theme, and remembers which."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.remembered = Remembered()
+        self.user_themes = UserThemes()
+        self.ascii = AsciiFilter(enabled=wanted(os.environ))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), *([self.ascii] if self.ascii.enabled else [])]
+
+    def start_looks(self) -> None:
+        """Put on the theme that was chosen last."""
+        self.remembered = recall()
+        self.look_for_themes()
+        few = self.console.color_system == "standard" and not self.is_headless and not self.no_color
+        chosen = self.remembered.theme or (SIXTEEN_COLOURS if few else DEFAULT)
+        self.theme = chosen if chosen in self.available_themes else DEFAULT
+        self.set_interval(LOOK_S, self.look_for_themes)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return own_slots(self.current_theme)
+
+    def try_to(self, do: Callable[[], object]) -> bool:
+        """Do something that writes to disk, and say why it did not work. Returns whether it did."""
+        try:
+            do()
+        except OSError as error:
+            self.notify(plain(f"{error.filename or ''}: {error.strerror or error}"), severity="error", markup=False)
+            return False
+        return True
+
+    def look_for_themes(self) -> None:
+        """Take the user's theme files as they are now."""
+        themes, gone, faults = self.user_themes.look()
+        for name in gone:
+            self.unregister_theme(name)
+        own = [theme for theme in load_themes() if theme.name not in self.available_themes]
+        for theme in (*own, *themes):
+            self.register_theme(theme)
+            if theme.name == self.theme:
+                self._watch_theme(theme.name)  # the same name with other colours is no change to Textual
+        if self.theme not in self.available_themes:
+            self.theme = DEFAULT
+        for fault in faults:
+            self.notify(plain(fault), severity="error", markup=False, timeout=15)
+
+    # ---- choosing
+
+    def action_change_theme(self) -> None:
+        self.choose_theme()
+
+    @work(group="dialog", exclusive=True)
+    async def choose_theme(self) -> None:
+        """Offer every theme, each shown while the cursor is on it."""
+        before = self.theme
+        others = [name for name in self.available_themes if name not in OWN]
+        own = [name for name in self.user_themes.names.values() if name in others]
+        names = [*own, *OWN, *sorted(name for name in others if name not in own)]
+        folder = str(self.user_themes.folder).replace(str(Path.home()), "~", 1)
+        chosen = await self.push_screen_wait(ThemeDialog(names, before, folder))
+        self.theme = before
+        if chosen:
+            self.wear(chosen)
+
+    def wear(self, name: str) -> None:
+        """Change the theme, for the next starts too."""
+        self.theme = name
+        self.keep_in_mind(Remembered(name, self.remembered.done))
+
+    def keep_in_mind(self, remembered: Remembered) -> None:
+        """Remember something for the next start."""
+        if remembered != self.remembered:
+            self.remembered = remembered
+            self.try_to(lambda: remember(remembered))
