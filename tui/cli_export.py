@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import groupby
 from typing import Annotated
 
 import typer
@@ -40,11 +41,13 @@ def export(
     from tui import console, export_console
     from tui.run.export_commands import Push
     from tui.run.export_jobs import request
-    from tui.session.quantisations import offered
+    from tui.session.quantisations import left_out, offered
 
     if quant == ["list"]:
         for it in offered():
             print(console.to_json(it) if as_json else f"{it.name:8} {it.bits:>4} bits a weight; {it.text}")
+        for reason, names in groupby(left_out().items(), key=lambda item: item[1]):
+            console.say(f"not offered: {', '.join(name for name, _ in names)}: {reason}")
         return
     if not to:
         refuse(["say as what: --to adapter, merged-16bit, merged-4bit or gguf"])

@@ -33,7 +33,7 @@ from tui.run.exports import (
 from tui.run.folder import RunFolder
 from tui.run.process import send
 from tui.session import file
-from tui.session.quantisations import names_in, offered
+from tui.session.quantisations import left_out, offered, refusal, table_in
 
 PARAMETERS = 1_000_000
 
@@ -91,6 +91,7 @@ def test_a_checkpoint_counts_without_the_state_of_its_training(run: RunFolder) -
         ("merged-4bit", (), {}, "merged-16bit works here"),
         ("gguf", ("q4_k_m",), {}, "UNSLOTH_LLAMA_CPP_PATH"),
         ("gguf", ("q9_x",), {}, "there is no quantisation q9_x; known are q4_k_m"),
+        ("gguf", ("q2_k_l",), {}, "makes q2_k_l on a GPU only"),
         ("gguf", (), {}, "gguf needs a quantisation"),
     ],
 )
@@ -170,10 +171,19 @@ def test_llama_cpp_is_found_on_path_when_its_converter_is_there(monkeypatch: pyt
     assert llama_cpp.llama_cpp_folder() is None
 
 
-def test_the_installed_unsloth_offers_the_usual_quantisations_without_their_aliases() -> None:
-    assert {"q4_k_m", "q5_k_m", "q8_0", "f16", "bf16"} <= {it.name for it in offered()}
-    assert names_in('X = 1\nALLOWED_QUANTS = {\n  "q8_0": "good",\n  "quantized": "alias",\n}\nY = 2') == ("q8_0",)
-    assert names_in("nothing of the kind") == ()
+def test_what_the_installed_unsloth_offers_can_be_chosen_and_what_it_cannot_make_here_is_refused_with_the_reason() -> None:
+    names = [it.name for it in offered()]
+    assert names[0] == "q4_k_m" and {"q5_k_m", "q8_0", "f16", "bf16", "q2_k_l"} <= set(names)
+    assert all(it.text for it in offered()) and not {"quantized", "q4_k"} & set(names)
+    assert set(left_out()).isdisjoint(names)
+    assert "importance matrix" in refusal(["q8_0", "iq2_xs"]) and "q3_k_s is the nearest" in refusal(["q3_k_xs"])
+    assert refusal(names) == ""
+
+
+def test_the_tables_of_unsloth_are_read_without_loading_it() -> None:
+    source = 'X = 1\nALLOWED_QUANTS = {\n  "q8_0": "good",\n  "q9_z": "new",\n}\nY = 2'
+    assert table_in(source, "ALLOWED_QUANTS") == {"q8_0": "good", "q9_z": "new"}
+    assert table_in(source, "IMATRIX_QUANTS") == {}
 
 
 # ---- how far it is

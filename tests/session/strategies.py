@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 from tui.session.facts import Facts
 from tui.session.fields import FieldSpec, fields_of
+from tui.session.quantisations import offered
 from tui.session.schema import Session
-from tui.session.sections.export import GGUF_METHODS
 from tui.session.sections.lora import PROJECTIONS
 
 Table = dict[str, dict[str, Any]]
@@ -32,7 +32,7 @@ LAYERS = (*PROJECTIONS, "embed_tokens", "lm_head", "qkv_proj")
 WORDS = {
     "lora.target_modules": (*LAYERS, "all-linear"),
     "lora.modules_to_save": (*LAYERS, "norm"),
-    "export.quantization_method": GGUF_METHODS,
+    "export.quantization_method": [it.name for it in offered()],
 }
 """What is usually meant in lists of free words."""
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

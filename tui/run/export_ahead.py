@@ -20,7 +20,7 @@ from tui.run.export_commands import Export
 from tui.run.folder import RunFolder
 from tui.run.gpu_choice import NO_GPU, devices_here
 from tui.session import file
-from tui.session.quantisations import offered
+from tui.session.quantisations import GPU_ONLY, offered, refusal
 from tui.session.schema import Session
 
 SPARE_DISK_BYTES = 500_000_000
@@ -100,7 +100,7 @@ def look_ahead(asked: Export) -> Ahead:
         problems=(
             *problems,
             *missing_base,
-            *_four_bit_problems(ahead, asked, model),
+            *_processor_problems(ahead, asked, model),
             *_llama_problems(asked),
             *_disk_problems(ahead),
             *_memory_problems(ahead),
@@ -204,20 +204,21 @@ def _wrong_words(asked: Export, card: ModelCard) -> Iterator[str]:
         yield "all of this model was trained, so there is no adapter; merged-16bit is the whole model"
     if asked.to == "merged-4bit" and not card.adapter_of:
         yield "merged-4bit is for adapters; merged-16bit and gguf can be made of a model that was trained as a whole"
-    known = [it.name for it in offered()]
     if asked.to == "gguf" and not asked.quantisations:
         yield "gguf needs a quantisation; q4_k_m is the usual one"
-    if unknown := [name for name in asked.quantisations if name not in known]:
-        yield f"there is no quantisation {', '.join(unknown)}; known are {', '.join(known)}"
+    if wrong := refusal(asked.quantisations):
+        yield wrong
 
 
-def _four_bit_problems(ahead: Ahead, asked: Export, model: ModelCard | None) -> Iterator[str]:
-    """Weights in four bits cannot be merged with on a processor."""
+def _processor_problems(ahead: Ahead, asked: Export, model: ModelCard | None) -> Iterator[str]:
+    """Weights in four bits cannot be merged with on a processor, and one quantisation is not made there."""
     if asked.to == "merged-4bit" and ahead.place == "cpu":
         yield "merged-4bit needs a GPU; merged-16bit works here, and is loaded in 4-bit with load_in_4bit=True"
     if ahead.base and model and _is_quantised(ahead.base) and ahead.place == "cpu":
         text = f"the base model {ahead.base} is in 4 bits, and a processor cannot merge into that"
         yield f"{text}; the adapter can be exported here, and on a GPU everything can"
+    if ahead.place == "cpu" and (gpu_only := [name for name in asked.quantisations if name in GPU_ONLY]):
+        yield f"Unsloth makes {', '.join(gpu_only)} on a GPU only; q2_k can be made here"
 
 
 def _is_quantised(base: str) -> bool:

@@ -7,7 +7,7 @@ from tui.run.export_ahead import Ahead
 from tui.run.export_commands import ExportKind
 from tui.run.export_jobs import Job
 from tui.run.exports import Exported, proof_words, uses
-from tui.session.quantisations import offered
+from tui.session.quantisations import offered, refusal
 
 KINDS: dict[ExportKind, str] = {
     "adapter": "the LoRA alone: small; whoever uses it needs the base",
@@ -24,12 +24,10 @@ def kind_line(kind: ExportKind) -> str:
 
 
 def quantisation_lines(typed: str) -> str:
-    """A line on each quantisation that is typed, or on the usual ones where none is known."""
+    """A line on each quantisation that is typed, or why one of them cannot be had."""
     named = [word.strip().lower() for word in typed.split(",")]
-    known = [it for it in offered() if it.name in named]
-    if unknown := [word for word in named if word and word not in {it.name for it in offered()}]:
-        return f"there is no {unknown[0]}; known are {', '.join(it.name for it in offered())}"
-    return "; ".join(f"{it.name}: {it.bits:g} bits, {it.text}" for it in known)
+    told = "; ".join(f"{it.name}: {it.bits:g} bits, {it.text}" for it in offered() if it.name in named)
+    return refusal(word for word in named if word) or told
 
 
 def needs(ahead: Ahead) -> str:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-TABLE = "ALLOWED_QUANTS = {"
+TABLE, WITH_MATRIX = "ALLOWED_QUANTS", "IMATRIX_QUANTS"
+"""What Unsloth calls its tables: of those that it makes, and of those that it makes with an importance matrix only."""
 ALIASES = ("not_quantized", "fast_quantized", "quantized", "q4_k", "q5_k")
 """Other names of those that are listed."""
+GPU_ONLY = ("q2_k_l",)
+"""Those that Unsloth puts together itself, where it has a GPU."""
+GONE = {"q3_k_xs": "llama.cpp makes it no longer; q3_k_s is the nearest"}
+NO_MATRIX = "it needs an importance matrix, measured over texts with llama.cpp's llama-imatrix, and none is made here"
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,8 @@ KNOWN = {
         Quantisation("q3_k_l", 4.3, "small; answers suffer"),
         Quantisation("q3_k_m", 4.0, "small; answers suffer visibly"),
         Quantisation("q3_k_s", 3.6, "very small; answers suffer much"),
-        Quantisation("q3_k_xs", 3.5, "very small; answers suffer much"),
         Quantisation("q2_k", 3.2, "the smallest; only for large models"),
+        Quantisation("q2_k_l", 3.3, "q2_k with better embeddings and output; made on a GPU only"),
     )
 }
 
@@ -52,22 +59,51 @@ KNOWN = {
 @cache
 def offered() -> tuple[Quantisation, ...]:
     """Those that the installed Unsloth takes, the usual ones first; all that are known where it is not installed."""
-    spec = find_spec("unsloth")
-    try:
-        places = (spec.submodule_search_locations or ()) if spec else ()
-        names = names_in((Path(next(iter(places), "")) / "save.py").read_text(encoding="utf-8"))
-    except OSError:
-        names = ()
-    return tuple(KNOWN[name] for name in KNOWN if not names or name in names)
+    told = table_in(_source(), TABLE)
+    if not told:
+        return tuple(KNOWN.values())
+    new = (Quantisation(name, _bits(name), text) for name, text in told.items() if name not in {*KNOWN, *ALIASES, *GONE})
+    return (*(KNOWN[name] for name in KNOWN if name in told), *new)
 
 
-def names_in(source: str) -> tuple[str, ...]:
-    """The names that a ``save.py`` of Unsloth lists, aliases left out; none when it keeps them elsewhere."""
-    _, found, rest = source.partition(TABLE)
-    if not found:
-        return ()
+@cache
+def left_out() -> dict[str, str]:
+    """Those that the installed Unsloth lists and that are not offered, each with the reason."""
+    source = _source()
+    gone = {name: reason for name, reason in GONE.items() if name in table_in(source, TABLE)}
+    return gone | dict.fromkeys(table_in(source, WITH_MATRIX), NO_MATRIX)
+
+
+def refusal(names: Iterable[str]) -> str:
+    """Why not all of these can be had, in a sentence; empty when they can."""
+    known = [it.name for it in offered()]
+    for name in names:
+        if reason := left_out().get(name):
+            return f"{name} is not offered: {reason}"
+        if name not in known:
+            return f"there is no quantisation {name}; known are {', '.join(known)}"
+    return ""
+
+
+def table_in(source: str, table: str) -> dict[str, str]:
+    """A table of names with a line on each, out of a ``save.py`` of Unsloth; empty when it is kept elsewhere."""
+    _, found, rest = source.partition(f"{table} = {{")
     try:
-        table = ast.literal_eval("{" + rest.partition("\n}")[0] + "\n}")
+        return dict(ast.literal_eval("{" + rest.partition("\n}")[0] + "\n}")) if found else {}
     except (SyntaxError, ValueError):
-        return ()
-    return tuple(str(name) for name in table if name not in ALIASES)
+        return {}
+
+
+def _source() -> str:
+    spec = find_spec("unsloth")
+    places = (spec.submodule_search_locations or ()) if spec else ()
+    try:
+        return (Path(next(iter(places), "")) / "save.py").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def _bits(name: str) -> float:
+    """About the bits a weight of one that is not known here: what its name says, and its scales."""
+    found = re.match(r"i?q(\d)", name)
+    return int(found[1]) + 0.9 if found else 16.0

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from tui.session.facts import Facts
 from tui.session.problem import Problem, advice
+from tui.session.quantisations import refusal
 from tui.session.schema import Session
-from tui.session.sections.export import GGUF_METHODS
 
 
 def rules(session: Session, facts: Facts) -> Iterator[Problem]:
@@ -26,11 +26,9 @@ def rules(session: Session, facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "export.kinds", text, mend={"export.kinds": tuple(kind for kind in export.kinds if kind != "merged-4bit")}
         )
-    unknown = [method for method in export.quantization_method if method not in GGUF_METHODS]
-    if unknown:
-        known = tuple(method for method in export.quantization_method if method in GGUF_METHODS)
-        text = f"there is no {', '.join(unknown)}; known are {', '.join(GGUF_METHODS)}"
-        yield Problem("export.quantization_method", text, mend={"export.quantization_method": known or ("q4_k_m",)})
-    if export.quantization_method != type(export)().quantization_method and "gguf" not in export.kinds and not unknown:
+    if wrong := refusal(export.quantization_method):
+        known = tuple(method for method in export.quantization_method if not refusal([method]))
+        yield Problem("export.quantization_method", wrong, mend={"export.quantization_method": known or ("q4_k_m",)})
+    if export.quantization_method != type(export)().quantization_method and "gguf" not in export.kinds and not wrong:
         text = "is only used when gguf is written"
         yield advice("export.quantization_method", text, {"export.kinds": (*export.kinds, "gguf")})

@@ -10,11 +10,6 @@ from tui.session.sections.base import Section
 Kind = Literal["merged-16bit", "merged-4bit", "gguf"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
-GGUF_METHODS = (
-    "q2_k", "q3_k_m", "q4_0", "q4_k_s", "q4_k_m", "q5_0", "q5_k_s", "q5_k_m", "q6_k", "q8_0", "f16", "bf16", "f32",
-)  # fmt: skip
-"""Quantisations that Unsloth passes to llama.cpp."""
-
 
 class ExportSection(Section):
     kinds: tuple[Kind, ...] = option(
