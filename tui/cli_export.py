@@ -31,6 +31,9 @@ def export(
     public: Annotated[bool, typer.Option("--public", help="Make a new repository one that everybody sees.")] = False,
     message: Annotated[str, typer.Option(help="Of the commit on the hub.")] = "",
     revision: Annotated[str, typer.Option(help="A branch on the hub; made where there is none.")] = "",
+    base_model: Annotated[
+        str, typer.Option(metavar="OWNER/NAME", help="What the base model is called on the hub, if it was a folder here.")
+    ] = "",
     fetch_llama_cpp: Annotated[
         bool, typer.Option("--fetch-llama-cpp", help="Let Unsloth fetch llama.cpp, and what it needs, if it is not here.")
     ] = False,
@@ -52,9 +55,7 @@ def export(
     if not to:
         refuse(["say as what: --to adapter, merged-16bit, merged-4bit or gguf"])
     quantisations = [word.strip().lower() for told in quant or ["q4_k_m"] for word in told.split(",") if word.strip()]
-    if push and push.count("/") != 1:
-        refuse([f"{push} is no name on the hub (owner/name)"])
-    target = Push(push, private=not public, message=message, revision=revision) if push else None
+    target = Push(push, private=not public, message=message, revision=revision, base=base_model) if push else None
     run = find(name)
     wanted = [
         request(run, kind.value, quantisations, checkpoint, target, fetch_llama_cpp=fetch_llama_cpp)

@@ -24,7 +24,10 @@ def refusals(wanted: Sequence[Export]) -> list[str]:
 def export(wanted: Sequence[Export], *, as_json: bool, detached: bool) -> int:
     """Make these one after the other, and tell how far they are. Returns the exit code."""
     for asked in wanted:
-        console.say(f"{asked.name} needs: {look_ahead(asked).told()}")
+        ahead = look_ahead(asked)
+        console.say(f"{asked.name} needs: {ahead.told()}")
+        for note in ahead.notes:
+            console.say(f"note: {note}")
     jobs = [(asked, export_jobs.start(asked)) for asked in wanted]
     if detached:
         for asked, _ in jobs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,16 @@ def test_what_is_exported_arrives_in_a_private_repository_without_the_record(hub
     assert told["url"] == f"{hub.url}/ada/small" and int(told["commit"], 16) == 1
     counted = [event for event in read_events(folder) if isinstance(event, ExportMoved)]
     assert counted[-1].bytes_total == len(WEIGHTS) + (place / "README.md").stat().st_size
+
+
+def test_a_pushed_adapter_names_its_base_model_as_on_the_hub(hub: Hub, tmp_path: Path, place: Path) -> None:
+    log_in()
+    config = place / "adapter_config.json"
+    config.write_text('{"base_model_name_or_path": "/home/somebody/models/base", "r": 8}')
+    push(job(tmp_path, Push("ada/small", base="org/base")), place)
+    sent = json.loads(hub.uploads.commits[0].files["adapter_config.json"])
+    assert sent == {"base_model_name_or_path": "org/base", "r": 8}
+    assert "/home/somebody" in config.read_text()  # what lies here is loaded from here
 
 
 def test_the_token_is_in_no_file_and_no_event(hub: Hub, tmp_path: Path, place: Path) -> None:

@@ -14,7 +14,8 @@ from tests.conftest import write_safetensors
 from tests.run.conftest import write_holder
 from tui.machine import llama_cpp
 from tui.run import commands, events, export_ahead, export_jobs, trash
-from tui.run.export_ahead import look_ahead, sixteen_bit_name
+from tui.run.export_ahead import look_ahead
+from tui.run.export_base import hub_name, sixteen_bit_name
 from tui.run.export_commands import Export, ExportKind, Push
 from tui.run.export_events import ExportMoved
 from tui.run.exports import (
@@ -132,6 +133,23 @@ def test_the_sixteen_bit_name_of_a_model_is_the_one_that_unsloth_knows() -> None
     assert sixteen_bit_name("unsloth/Llama-3.2-1B-Instruct-unsloth-bnb-4bit") == "unsloth/Llama-3.2-1B-Instruct"
     assert sixteen_bit_name("unsloth/llama-3.2-1b-instruct") == "unsloth/llama-3.2-1b-instruct"
     assert sixteen_bit_name("somebody/else-4bit") == "somebody/else-4bit"
+
+
+def test_a_push_that_names_a_folder_of_this_machine_is_told_of_before(run: RunFolder) -> None:
+    """Nobody else could load such an adapter."""
+
+    def told(push: Push, to: ExportKind = "adapter") -> str:
+        return " ".join(look_ahead(export_jobs.request(run, to, push=push)).notes)
+
+    assert "--base-model OWNER/NAME" in told(Push("ada/x"))
+    base = Path(json.loads((run.adapter / "adapter_config.json").read_text())["base_model_name_or_path"])
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps(config | {"_name_or_path": "org/base"}))
+    assert "--base-model org/base" in told(Push("ada/x"))
+    assert told(Push("ada/x", base="org/base")) == told(Push("ada/x"), "merged-16bit") == ""
+    assert hub_name("/home/a/.cache/huggingface/hub/models--org--the--model/snapshots/abc") == "org/the--model"
+    for push in (Push("x"), Push("ada/x", base="/home/a/base")):
+        assert "no name on the hub" in look_ahead(export_jobs.request(run, "adapter", push=push)).problems[0]
 
 
 # ---- llama.cpp

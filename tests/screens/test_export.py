@@ -104,14 +104,20 @@ async def test_nothing_is_started_that_cannot_be_made(
     assert started == []
 
 
-async def test_a_name_that_is_none_on_the_hub_is_refused(run: RunFolder, started: list[Export]) -> None:
+async def test_what_others_get_names_a_base_model_that_they_find(
+    run: RunFolder, started: list[Export], ahead: dict[str, Ahead], tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text('{"_name_or_path": "org/base"}')
+    ahead[""] = Ahead(source=Path("/x"), base=str(tmp_path))
     app = UnslothTui()
     async with app.run_test() as pilot:
         screen = await shown(pilot)
-        screen.query_one("#repository", Input).value = "small"
+        assert not screen.query_one("#named").display
+        screen.query_one("#repository", Input).value = "ada/small"
+        await until(pilot, lambda: screen.query_one("#named").display)
         await pilot.press("ctrl+e")
-        await until(pilot, lambda: app._notifications)
-    assert started == []
+        await until(pilot, lambda: started)
+    assert started[0].push == Push("ada/small", base="org/base")
 
 
 async def test_an_export_that_goes_on_is_followed_and_cancelled(run: RunFolder) -> None:

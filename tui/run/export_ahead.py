@@ -12,11 +12,11 @@ from typing import Literal
 import psutil
 
 from tui import words
-from tui.catalog.local import ModelCard, ModelError, is_path, read_json, read_model
-from tui.catalog.unsloth_models import unsloth_models
+from tui.catalog.local import ModelCard, ModelError, is_path, read_model
 from tui.machine.host import free_disk_bytes
 from tui.machine.llama_cpp import CONVERTER, llama_cpp_folder
-from tui.run.export_commands import Export
+from tui.run.export_base import HUB_NAME, base_card, hub_name, is_quantised, sixteen_bit_name
+from tui.run.export_commands import Export, Push
 from tui.run.folder import RunFolder
 from tui.run.gpu_choice import NO_GPU, devices_here
 from tui.session import file
@@ -45,6 +45,8 @@ class Ahead:
     """The folder of the adapter or model that is exported."""
     base: str = ""
     """The base model in 16 bits: a folder or a name on the hub; empty where all of the model was trained."""
+    fetches: str = ""
+    """The base model, where it has to come from the hub first."""
     place: Place = "none"
     """Where the model is loaded; nowhere for an adapter, whose files are taken as they are."""
     proves_on_gpu: bool = False
@@ -85,9 +87,11 @@ def look_ahead(asked: Export) -> Ahead:
         return replace(ahead, problems=(f"{run.name} has {which}: there is no folder {source}" if missing else str(error),))
     problems = [*_wrong_words(asked, card)]
     base = sixteen_bit_name(card.adapter_of) if card.adapter_of else ""
-    model, missing_base = _base_card(base, card)
+    model, missing_base = base_card(base, card)
     parameters = model.parameters if model else None
-    ahead = replace(ahead, base=base, proves_on_gpu=_fits_gpu(session, parameters))
+    fetches = base if model is None and not missing_base else ""
+    notes = (*_fetch_notes(fetches), *_push_notes(asked, base))
+    ahead = replace(ahead, base=base, fetches=fetches, proves_on_gpu=_fits_gpu(session, parameters), notes=notes)
     if missing_base and asked.to in ("adapter", "merged-4bit"):  # these are made without the base model in 16 bits
         ahead, missing_base = replace(ahead, unprovable=missing_base[0]), []
     if asked.to == "adapter":
@@ -119,37 +123,6 @@ def model_files(place: Path) -> list[Path]:
     return sorted(path for path in place.iterdir() if path.is_file() and not path.name.startswith(training))
 
 
-def sixteen_bit_name(name: str) -> str:
-    """The name of the same model in 16 bits, as Unsloth knows it; the name itself for a folder and an unknown one."""
-    if is_path(name):
-        return name
-    low = name.lower()
-    for model in unsloth_models():
-        if low == model.name.lower():
-            return name
-        if low in (variant.lower() for variant in model.variants):
-            return model.name if "bit" in low or "fp8" in low else name
-    return name
-
-
-def _base_card(base: str, own: ModelCard) -> tuple[ModelCard | None, list[str]]:
-    """What is known of the model in 16 bits, and why it cannot be had."""
-    if not base:
-        return own, []
-    if is_path(base):
-        try:
-            return read_model(base), []
-        except ModelError as error:
-            return None, [f"the base model is not where it was: {error}"]
-    from tui.catalog.hub import cached_card  # huggingface_hub costs a third of a second that others need not wait
-
-    card = cached_card(base, None)
-    if card is None and os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
-        text = f"the base model {base} is not on this machine in 16 bits, and the hub is switched off (HF_HUB_OFFLINE)"
-        return None, [f"{text}; get it with: hf download {base}"]
-    return card, []
-
-
 def _sized(ahead: Ahead, asked: Export, session: Session, parameters: int | None) -> Ahead:
     """With the place where it is loaded, and what that takes."""
     gpu = _free_gpu_bytes(session)
@@ -164,7 +137,7 @@ def _sized(ahead: Ahead, asked: Export, session: Session, parameters: int | None
         ahead = replace(ahead, place="gpu", memory_bytes=on_gpu, memory_free=gpu)
         if on_gpu and on_gpu > gpu and on_cpu and on_cpu <= box and asked.to != "merged-4bit":
             note = f"merged on the processor: it takes {words.size(on_gpu)} and the GPU has {words.size(gpu)} free"
-            ahead = replace(ahead, place="cpu", memory_bytes=on_cpu, memory_free=box, notes=(note,))
+            ahead = replace(ahead, place="cpu", memory_bytes=on_cpu, memory_free=box, notes=(*ahead.notes, note))
     if parameters is None or weights is None:
         return ahead
     result, most = _disk(asked, parameters, ahead.place)
@@ -208,25 +181,24 @@ def _wrong_words(asked: Export, card: ModelCard) -> Iterator[str]:
         yield "gguf needs a quantisation; q4_k_m is the usual one"
     if wrong := refusal(asked.quantisations):
         yield wrong
+    yield from (
+        f"{name} is no name on the hub (owner/name)" for name in _hub_names(asked.push) if not HUB_NAME.fullmatch(name)
+    )
+
+
+def _hub_names(push: Push | None) -> list[str]:
+    return [name for name in (push.repo, push.base) if name] if push else []
 
 
 def _processor_problems(ahead: Ahead, asked: Export, model: ModelCard | None) -> Iterator[str]:
     """Weights in four bits cannot be merged with on a processor, and one quantisation is not made there."""
     if asked.to == "merged-4bit" and ahead.place == "cpu":
         yield "merged-4bit needs a GPU; merged-16bit works here, and is loaded in 4-bit with load_in_4bit=True"
-    if ahead.base and model and _is_quantised(ahead.base) and ahead.place == "cpu":
+    if ahead.base and model and is_quantised(ahead.base) and ahead.place == "cpu":
         text = f"the base model {ahead.base} is in 4 bits, and a processor cannot merge into that"
         yield f"{text}; the adapter can be exported here, and on a GPU everything can"
     if ahead.place == "cpu" and (gpu_only := [name for name in asked.quantisations if name in GPU_ONLY]):
         yield f"Unsloth makes {', '.join(gpu_only)} on a GPU only; q2_k can be made here"
-
-
-def _is_quantised(base: str) -> bool:
-    config = Path(base).expanduser() / "config.json"
-    try:
-        return is_path(base) and bool(read_json(config).get("quantization_config"))
-    except ModelError:
-        return False
 
 
 def _llama_problems(asked: Export) -> Iterator[str]:
@@ -242,6 +214,19 @@ def _llama_problems(asked: Export) -> Iterator[str]:
         yield f"llama.cpp is not here, and without a network Unsloth cannot fetch it; {PROGRAMS}"
     elif not asked.fetch_llama_cpp and os.environ.get("UNSLOTH_AUTO_INSTALL") != "1":
         yield f"llama.cpp is not here; {PROGRAMS}, or let Unsloth fetch it (--fetch-llama-cpp, which may call apt-get)"
+
+
+def _fetch_notes(fetches: str) -> Iterator[str]:
+    if fetches:
+        yield f"the base model {fetches} is not here in 16 bits; it comes from the hub first"
+
+
+def _push_notes(asked: Export, base: str) -> Iterator[str]:
+    """What goes to the hub must not name a folder of this machine where others look for the base model."""
+    if asked.to == "adapter" and asked.push and is_path(base) and not asked.push.base:
+        known = hub_name(base)
+        text = f"the pushed adapter names its base model by a folder of this machine, where nobody else finds it ({base})"
+        yield f"{text}; name it as on the hub, as in --base-model {known or 'OWNER/NAME'}"
 
 
 def _disk_problems(ahead: Ahead) -> Iterator[str]:

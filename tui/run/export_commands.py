@@ -22,6 +22,8 @@ class Push:
     """Of the commit; empty for one that names the kind and the run."""
     revision: str = ""
     """The branch, made where there is none; empty for the main one."""
+    base: str = ""
+    """What the base model is called on the hub, where the run has it from a folder: written into what is pushed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,12 +32,17 @@ LIBRARIES = {"adapter": "peft", "merged-16bit": "transformers", "merged-4bit": "
 MADE_WITH = "Made with [Unsloth](https://github.com/unslothai/unsloth) by unsloth-tui."
 
 
-def write_card(place: Path, run: RunFolder, record: Record) -> Record:
-    """Write the card into the folder of an export; the record with the versions that the card tells."""
+def write_card(place: Path, run: RunFolder, record: Record, base_on_hub: str = "") -> Record:
+    """Write the card into the folder of an export; the record with the versions that the card tells.
+
+    `base_on_hub` is what the base model is called there, if the run has it from a folder.
+    """
     session, state = file.load_as_written(run.session), read_state(run)
     versions = _versions(run)
     record = replace(record, versions=versions)
-    text = "\n".join([*_front(session, record), *_body(session, state, record), ""])
+    base = record.base or session.model.name
+    told, licence = replace(record, base=base_on_hub or base), licence_of(base)
+    text = "\n".join([*_front(session, told, licence), *_body(session, state, told, licence), ""])
     (place / CARD).write_text(text, encoding="utf-8")
     return record
 
@@ -61,14 +66,13 @@ def public_name(name: str) -> str:
     return Path(name).name if is_path(name) or Path(name).is_absolute() else name
 
 
-def _front(session: Session, record: Record) -> Iterator[str]:
+def _front(session: Session, record: Record, licence: str) -> Iterator[str]:
     """The head that the hub reads."""
-    base = record.base or session.model.name
     yield "---"
-    if licence := licence_of(base):
+    if licence:
         yield f"license: {licence}"
-    if not is_path(base):
-        yield f"base_model: {base}"
+    if not is_path(record.base):
+        yield f"base_model: {record.base}"
         relation = {"adapter": "adapter", "gguf": "quantized"}.get(record.to, "finetune")
         yield f"base_model_relation: {relation}"
     yield f"library_name: {LIBRARIES[record.to]}"
@@ -80,14 +84,13 @@ def _front(session: Session, record: Record) -> Iterator[str]:
     yield "---"
 
 
-def _body(session: Session, state: RunState, record: Record) -> Iterator[str]:
-    base = record.base or session.model.name
-    licence = licence_of(base)
+def _body(session: Session, state: RunState, record: Record, licence: str) -> Iterator[str]:
+    base = _text(public_name(record.base))
     what = {
-        "adapter": f"A LoRA adapter for **{_text(public_name(base))}**",
-        "merged-16bit": f"**{_text(public_name(base))}**, fine-tuned, with the adapter merged in 16 bits",
-        "merged-4bit": f"**{_text(public_name(base))}**, fine-tuned, with the adapter merged in 4 bits",
-        "gguf": f"**{_text(public_name(base))}**, fine-tuned, as GGUF ({', '.join(record.quantisations)})",
+        "adapter": f"A LoRA adapter for **{base}**",
+        "merged-16bit": f"**{base}**, fine-tuned, with the adapter merged in 16 bits",
+        "merged-4bit": f"**{base}**, fine-tuned, with the adapter merged in 4 bits",
+        "gguf": f"**{base}**, fine-tuned, as GGUF ({', '.join(record.quantisations)})",
     }[record.to]
     yield from ("", f"# {_text(record.run)}", "", f"{what}. {MADE_WITH}", "")
     known = f"is `{licence}`" if licence else "is not known here"

@@ -122,7 +122,7 @@ class Job:
             quantisations=self.asked.quantisations,
             notes=notes,
         )
-        record = write_card(self.scratch, self.run, record)
+        record = write_card(self.scratch, self.run, record, self.asked.push.base if self.asked.push else "")
         record = replace(record, proofs=self._prove(ahead))
         self.tell("checking files", "their sha256")
         record = replace(record, files=hashed_files(self.scratch, self._hashed))

@@ -5,6 +5,7 @@ The token is that of the environment or of huggingface_hub's own store; it is re
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from tui.run.folder import RunFolder
 
 bars: Any = import_module("huggingface_hub.utils.tqdm")  # where the package has a class of that name
 xet_bars: Any = import_module("huggingface_hub.utils._xet_progress_reporting")
+ADAPTER_CONFIG = "adapter_config.json"
 ATTEMPTS = 4
 PAUSE_S = 1.0
 """Before the second attempt; twice as long before each further one."""
@@ -72,12 +74,20 @@ def push(job: RunFolder, place: Path) -> dict[str, str]:
         if wanted.revision:
             api.create_branch(wanted.repo, branch=wanted.revision, exist_ok=True)
         # made anew for every attempt; what the hub has of them already is not sent again
-        files = [CommitOperationAdd(path.relative_to(place).as_posix(), str(path)) for path in paths]
+        files = [CommitOperationAdd(path.relative_to(place).as_posix(), content_of(path, wanted)) for path in paths]
         return api.create_commit(wanted.repo, files, commit_message=message, revision=wanted.revision or None)
 
     made = patiently(send, wanted, lambda text: emit(ExportMoved(stage="pushing", text=text, bytes_total=total)))
     page = f"{constants.ENDPOINT}/{wanted.repo}" + (f"/tree/{wanted.revision}" if wanted.revision else "")
     return {"repo": wanted.repo, "url": page, "commit": made.oid, "revision": wanted.revision}
+
+
+def content_of(path: Path, wanted: Push) -> str | bytes:
+    """What is sent of a file: the file, but for an adapter's configuration that is to name its base model as on the hub."""
+    if path.name != ADAPTER_CONFIG or not wanted.base:
+        return str(path)
+    told = json.loads(path.read_text(encoding="utf-8")) | {"base_model_name_or_path": wanted.base}
+    return json.dumps(told, indent=2).encode()
 
 
 def patiently(send: Callable[[], CommitInfo], wanted: Push, tell: Callable[[str], None]) -> CommitInfo:

@@ -17,8 +17,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, DataTable, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
+from tui.catalog.local import is_path
 from tui.run import export_jobs
 from tui.run.export_ahead import Ahead, look_ahead
+from tui.run.export_base import hub_name
 from tui.run.export_commands import Export, ExportKind, Push
 from tui.run.export_jobs import Job
 from tui.run.exports import Exported, delete_export, list_exports, uses
@@ -57,6 +59,8 @@ class ExportDialog(ModalScreen[None]):
         self.shown: list[Job | Exported] = []
         self.copied = -1
         """Which line of the export under the cursor was copied last."""
+        self.base_offered = False
+        """Whether what its configuration calls the base model has been proposed; it may be deleted then."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -73,6 +77,9 @@ class ExportDialog(ModalScreen[None]):
                 yield Input(placeholder="owner/name on the hub, or nothing", id="repository", compact=True)
                 yield Checkbox("private", True, id="private", compact=True)
                 yield Checkbox("fetch llama.cpp", False, id="fetch", compact=True, classes="-gguf")
+            with Horizontal(id="named"):
+                yield Label("Base model")
+                yield Input(placeholder="owner/name on the hub, where others find it", id="base", compact=True)
             yield Static("", id="needs", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Close", id="close", compact=True)
@@ -105,7 +112,8 @@ class ExportDialog(ModalScreen[None]):
         weights = self.query_one("#weights", Choice).value
         typed = self.query_one("#quantisations", Input).value
         repository = self.query_one("#repository", Input).value.strip()
-        push = Push(repository, private=self.query_one("#private", Checkbox).value) if repository else None
+        private, base = self.query_one("#private", Checkbox).value, self.query_one("#base", Input).value.strip()
+        push = Push(repository, private=private, base=base) if repository else None
         return export_jobs.request(
             self.run_folder,
             self.kind,
@@ -128,9 +136,8 @@ class ExportDialog(ModalScreen[None]):
     def on_checkbox_changed(self) -> None:
         self.look()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        if event.input.id == "quantisations":
-            self.look()
+    def on_input_changed(self) -> None:
+        self.look()
 
     @work(group="ahead", exclusive=True)
     async def look(self) -> None:
@@ -138,9 +145,15 @@ class ExportDialog(ModalScreen[None]):
         asked = self.wanted()
         typed = self.query_one("#quantisations", Input).value
         self.query_one("#quantisation", Static).update(foreign(export_text.quantisation_lines(typed)))
-        self.show_needs(await asyncio.to_thread(look_ahead, asked))
+        self.show_needs(asked, await asyncio.to_thread(look_ahead, asked))
 
-    def show_needs(self, ahead: Ahead) -> None:
+    def show_needs(self, asked: Export, ahead: Ahead) -> None:
+        """Say what it needs; where the base model of what is pushed is a folder, ask what it is called on the hub."""
+        named = asked.push is not None and is_path(ahead.base)
+        if named and not self.base_offered:
+            self.base_offered = True
+            self.query_one("#base", Input).value = hub_name(ahead.base)
+        self.set_class(named, "-named")
         self.told.update(foreign(export_text.needs(ahead)))
         self.told.set_class(bool(ahead.problems), "-refused")
 
@@ -156,11 +169,8 @@ class ExportDialog(ModalScreen[None]):
     async def action_export(self) -> None:
         """Start what is chosen, unless it cannot be made here."""
         asked = self.wanted()
-        if asked.push and asked.push.repo.count("/") != 1:
-            self.say(f"{asked.push.repo} is no name on the hub (owner/name)")
-            return
         ahead = await asyncio.to_thread(look_ahead, asked)
-        self.show_needs(ahead)
+        self.show_needs(asked, ahead)
         if ahead.problems:
             self.say(f"{asked.name} cannot be made here: {ahead.problems[0]}")
         elif self.done(partial(export_jobs.start, asked)):
