@@ -16,7 +16,7 @@ from tui.catalog.local import ModelCard, ModelError, is_path, read_model
 from tui.machine.host import free_disk_bytes
 from tui.machine.llama_cpp import CONVERTER, llama_cpp_folder
 from tui.run.export_base import HUB_NAME, base_card, hub_name, is_quantised, sixteen_bit_name
-from tui.run.export_commands import Export, Push
+from tui.run.export_commands import Export, ExportKind, Push
 from tui.run.folder import RunFolder
 from tui.run.gpu_choice import NO_GPU, devices_here
 from tui.session import file
@@ -33,6 +33,9 @@ GPU_SPARE_BYTES = 1_000_000_000
 ROOM = 1.1
 """Sizes are known to a tenth."""
 PROGRAMS = "UNSLOTH_LLAMA_CPP_PATH can name the folder of a built llama.cpp (llama-quantize and convert_hf_to_gguf.py in it)"
+
+NEED_NO_BASE: tuple[ExportKind, ...] = ("adapter", "merged-4bit")
+"""What is made without the base model in 16 bits, which is then only wanted to compare with."""
 
 Place = Literal["cpu", "gpu", "none"]
 
@@ -92,7 +95,7 @@ def look_ahead(asked: Export) -> Ahead:
     fetches = base if model is None and not missing_base else ""
     notes = (*_fetch_notes(fetches), *_push_notes(asked, base))
     ahead = replace(ahead, base=base, fetches=fetches, proves_on_gpu=_fits_gpu(session, parameters), notes=notes)
-    if missing_base and asked.to in ("adapter", "merged-4bit"):  # these are made without the base model in 16 bits
+    if missing_base and asked.to in NEED_NO_BASE:
         ahead, missing_base = replace(ahead, unprovable=missing_base[0]), []
     if asked.to == "adapter":
         size = folder_size(source)

@@ -8,7 +8,8 @@ from typing import Literal
 from tui.run.happened import Happened
 
 Stage = Literal[
-    "", "waiting", "checking", "importing", "loading", "writing", "converting", "checking files", "proving", "pushing",
+    "", "waiting", "checking", "downloading", "importing", "loading", "writing", "converting", "checking files", "proving",
+    "pushing",
 ]  # fmt: skip
 
 

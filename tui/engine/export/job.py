@@ -16,10 +16,11 @@ from tui.engine.checkpoints import bring_to_disk, bytes_of, put_in_place
 from tui.engine.emit import Emit
 from tui.engine.export.card import write_card
 from tui.engine.export.children import Child, ExportFailed
+from tui.engine.export.fetch import fetch
 from tui.engine.failures import explain
 from tui.machine.llama_cpp import as_unsloth_wants, llama_cpp_folder
 from tui.run import commands, events
-from tui.run.export_ahead import Ahead, look_ahead, model_files
+from tui.run.export_ahead import NEED_NO_BASE, Ahead, look_ahead, model_files
 from tui.run.export_commands import Export
 from tui.run.export_events import ExportMoved, Stage
 from tui.run.export_jobs import before, clear_leftovers, scratch_of
@@ -27,6 +28,7 @@ from tui.run.exports import Proof, Pushed, Record, hashed_files, write_record
 from tui.run.folder import RunFolder
 from tui.run.lines import Tail
 from tui.run.lock import HEARTBEAT_S, beat
+from tui.session import file
 
 TURN_S = 0.5
 TELL_S = 0.5
@@ -104,10 +106,9 @@ class Job:
     def _make(self) -> Record:
         """Write, check and name it. Raises ExportFailed, Cancelled."""
         started = time.time()
-        self.tell("checking", "what it needs and what there is")
-        ahead = look_ahead(self.asked)
-        if ahead.problems:
-            raise ExportFailed("; ".join(ahead.problems))
+        ahead = self._look_ahead()
+        if ahead.fetches:
+            ahead = self._fetch(ahead)
         clear_leftovers(self.run)
         self.scratch.mkdir(parents=True, mode=0o700)
         notes = (*ahead.notes, *self._write(ahead))
@@ -125,13 +126,31 @@ class Job:
         record = write_card(self.scratch, self.run, record, self.asked.push.base if self.asked.push else "")
         record = replace(record, proofs=self._prove(ahead))
         self.tell("checking files", "their sha256")
-        record = replace(record, files=hashed_files(self.scratch, self._hashed))
+        record = replace(record, files=hashed_files(self.scratch, self._moved))
         record = replace(record, seconds=round(time.time() - started, 1))
         write_record(self.scratch, record)
         bring_to_disk(self.scratch)
         self.look_up()
         put_in_place(self.scratch, self.final)
         return record
+
+    def _look_ahead(self) -> Ahead:
+        self.tell("checking", "what it needs and what there is")
+        ahead = look_ahead(self.asked)
+        if ahead.problems:
+            raise ExportFailed("; ".join(ahead.problems))
+        return ahead
+
+    def _fetch(self, ahead: Ahead) -> Ahead:
+        """Get the base model, and look ahead again with what is known of it then."""
+        self.tell("downloading", f"the base model {ahead.fetches}")
+        try:
+            fetch(ahead.fetches, self._moved, with_code=file.load_as_written(self.run.session).model.trust_remote_code)
+        except ExportFailed as failed:
+            if self.asked.to not in NEED_NO_BASE:
+                raise
+            return replace(ahead, unprovable=failed.text)
+        return self._look_ahead()
 
     def _write(self, ahead: Ahead) -> tuple[str, ...]:
         """Write the files, and return what their user should know."""
@@ -194,7 +213,8 @@ class Job:
             if done:
                 self.emit(ExportMoved(bytes_done=done, bytes_total=total))
 
-    def _hashed(self, done: int, total: int) -> None:
+    def _moved(self, done: int, total: int) -> None:
+        """Say how much of this stage is done."""
         self.look_up()
         if time.monotonic() >= self._told + TELL_S or done == total:
             self._told = time.monotonic()
