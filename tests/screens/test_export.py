@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,53 +75,36 @@ def rows(screen: ExportDialog) -> list[str]:
     return [" ".join(str(cell) for cell in table.get_row_at(at)) for at in range(table.row_count)]
 
 
-async def test_what_is_chosen_is_asked_for(run: RunFolder, started: list[Export]) -> None:
-    app = UnslothTui()
-    async with app.run_test() as pilot:
-        screen = await shown(pilot)
-        await pilot.press("down", "down", "down")
-        await until(pilot, lambda: screen.kind == "gguf")
-        screen.query_one("#quantisations", Input).value = "Q8_0, f16"
-        screen.query_one("#weights", Choice).value = "20"
-        screen.query_one("#repository", Input).value = "ada/small"
-        screen.query_one("#private", Checkbox).value = False
-        await pilot.press("ctrl+e")
-        await until(pilot, lambda: started)
-    (asked,) = started
-    assert (asked.to, asked.quantisations, asked.step) == ("gguf", ("q8_0", "f16"), 20)
-    assert (asked.push, asked.run) == (Push("ada/small", private=False), str(run.path))
-
-
-async def test_nothing_is_started_that_cannot_be_made(
-    run: RunFolder, started: list[Export], ahead: dict[str, Ahead]
+async def test_what_is_chosen_is_asked_for_and_what_cannot_be_made_is_not(
+    run: RunFolder, started: list[Export], ahead: dict[str, Ahead], tmp_path: Path
 ) -> None:
-    ahead[""] = Ahead(source=Path("/x"), problems=("it needs 9 GiB of [/memory], and 1 GiB are free",))
+    (tmp_path / "config.json").write_text('{"_name_or_path": "org/base"}')
+    ahead[""] = Ahead(source=Path("/x"), base=str(tmp_path), problems=("it needs 9 GiB of [/memory], and 1 GiB are free",))
     app = UnslothTui()
     async with app.run_test() as pilot:
         screen = await shown(pilot)
         assert "Cannot be made here: it needs 9 GiB of [/memory]" in said(screen, "needs")
         await pilot.press("enter")
         await until(pilot, lambda: app._notifications)
-    assert started == []
-
-
-async def test_what_others_get_names_a_base_model_that_they_find(
-    run: RunFolder, started: list[Export], ahead: dict[str, Ahead], tmp_path: Path
-) -> None:
-    (tmp_path / "config.json").write_text('{"_name_or_path": "org/base"}')
-    ahead[""] = Ahead(source=Path("/x"), base=str(tmp_path))
-    app = UnslothTui()
-    async with app.run_test() as pilot:
-        screen = await shown(pilot)
+        assert started == []
+        ahead[""] = replace(ahead[""], problems=())
+        await pilot.press("down", "down", "down")
+        await until(pilot, lambda: screen.kind == "gguf")
+        screen.query_one("#quantisations", Input).value = "Q8_0, f16"
+        screen.query_one("#weights", Choice).value = "20"
         assert not screen.query_one("#named").display
         screen.query_one("#repository", Input).value = "ada/small"
-        await until(pilot, lambda: screen.query_one("#named").display)
+        screen.query_one("#private", Checkbox).value = False
+        await until(pilot, lambda: screen.query_one("#named").display)  # others have no such folder
         await pilot.press("ctrl+e")
         await until(pilot, lambda: started)
-    assert started[0].push == Push("ada/small", base="org/base")
+    (asked,) = started
+    assert (asked.to, asked.quantisations, asked.step) == ("gguf", ("q8_0", "f16"), 20)
+    assert (asked.push, asked.run) == (Push("ada/small", private=False, base="org/base"), str(run.path))
 
 
-async def test_an_export_that_goes_on_is_followed_and_cancelled(run: RunFolder) -> None:
+async def test_an_export_that_goes_on_is_cancelled_and_one_that_is_there_is_used_and_deleted(run: RunFolder) -> None:
+    place = exported(run)
     folder = RunFolder(export_jobs.jobs_folder() / "1")
     folder.path.mkdir(parents=True)
     send(folder, export_jobs.request(run, "gguf", ["q4_k_m"]))
@@ -129,8 +113,9 @@ async def test_an_export_that_goes_on_is_followed_and_cancelled(run: RunFolder) 
     app = UnslothTui()
     async with app.run_test() as pilot:
         screen = await shown(pilot)
-        (row,) = rows(screen)
-        assert row.startswith("gguf-q4_k_m 512 MiB ██████░░░░░░ 50 % llama.cpp makes q4_k_m")
+        going_on, there = rows(screen)
+        assert going_on.startswith("gguf-q4_k_m 512 MiB ██████░░░░░░ 50 % llama.cpp makes q4_k_m")
+        assert there == "merged-16bit 1 GiB proven: the same 48 tokens or more in 1 answers"
         screen.query_one("#exports").focus()
         await pilot.press("x")
         await pilot.pause()
@@ -138,16 +123,8 @@ async def test_an_export_that_goes_on_is_followed_and_cancelled(run: RunFolder) 
         assert isinstance(asked[-1], commands.Cancel)
         append_line(folder.events, events.to_line(events.Finished(outcome="discarded")))
         await until(pilot, lambda: "cancelled" in rows(screen)[0])
-
-
-async def test_what_is_there_says_how_to_use_it_and_is_deleted_after_a_question(run: RunFolder) -> None:
-    place = exported(run)
-    app = UnslothTui()
-    async with app.run_test() as pilot:
-        screen = await shown(pilot)
-        assert rows(screen) == ["merged-16bit 1 GiB proven: the same 48 tokens or more in 1 answers"]
-        assert f"vllm serve {place}" in said(screen, "uses").replace("\n", "")
-        screen.query_one("#exports").focus()
+        await pilot.press("down")
+        await until(pilot, lambda: f"vllm serve {place}" in said(screen, "uses").replace("\n", ""))
         await pilot.press("c", "c")
         assert app.clipboard == f"vllm serve {place} --served-model-name one"
         await pilot.press("delete")
