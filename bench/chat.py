@@ -1,12 +1,16 @@
 """Our chat against the bare Unsloth recipe, on one loaded model in one process, with the same prompts, greedily.
 
     uv run python bench/chat.py MODEL_FOLDER [--tokens 128] [--turns 10] [--load-in-16bit] [--device cpu]
+    uv run python bench/chat.py MODEL_FOLDER --contexts 1000,4000,8000     # only what keeping is worth at these lengths
 
 The bare recipe is ``for_inference``, ``generate`` and a ``TextIteratorStreamer`` in a thread; its CUDA graphs are off, as
 they are unless somebody sets a variable. Ours is what an engine does for a chat, events written to a file included.
 Measured are the first text on the screen, tokens a second, a conversation of many turns with what was read kept and not
 kept, and base and tuned model side by side. Prints a table, and last a JSON object. The bar: tokens a second at least 1.0
 of the recipe on a CPU, 4 on an H200.
+
+With ``--contexts`` the second of two turns is measured, whose prompt has so many tokens, with the first turn kept, however
+short it is, and not kept. ``LEAST`` in tui/engine/remembering.py belongs where the whole answer comes sooner with it kept.
 """
 
 from __future__ import annotations
@@ -27,6 +31,8 @@ GRAPHS = "UNSLOTH_DECODE_CUDA_GRAPHS"
 PROMPT = "Write a long story about a lighthouse keeper who finds a letter in a bottle."
 TURN = "Tell me more about it. Who else lives there, what do they do all day, and what are they afraid of? Part {}."
 CONTEXT = 8192
+OVERHEAD = 64
+"""Tokens of two turns beside the long one and the answer."""
 ROUNDS = 3
 
 
@@ -40,6 +46,8 @@ class Told:
     tokens: int
     text: str = ""
     kept: int = 0
+    read: int = 0
+    """Tokens of the prompt."""
 
     @property
     def tokens_per_s(self) -> float:
@@ -104,7 +112,7 @@ class Bench:
         first = next(at for at, event in told if event.text)
         made = sum(event.tokens for _, event in told if event.done)
         text = "".join(event.text for _, event in told)
-        return Told(first - began, ended - began, made, text, told[-1][1].kept_tokens)
+        return Told(first - began, ended - began, made, text, told[-1][1].kept_tokens, told[-1][1].prompt_tokens)
 
 
 def converse(turns: int, ways: dict[str, Callable[[list[dict[str, str]]], Told]]) -> dict[str, list[Told]]:
@@ -182,6 +190,33 @@ def conversation(bench: Bench, turns: int, tokens: int) -> dict[str, float]:
     }
 
 
+def keeping(bench: Bench, context: int, tokens: int) -> dict[str, float]:
+    """What it is worth to keep the turn before, where the prompt of the turn after it has about so many tokens."""
+    from tui.engine.remembering import Memory
+
+    words = bench.loaded.writer.inner(PROMPT * (context // 8))["input_ids"][: context - tokens - OVERHEAD]
+    opening = {"role": "user", "content": bench.loaded.writer.decode(words)}
+
+    def second_turn(memory: Memory | None) -> Told:
+        first = bench.ours([opening], tokens, memory)
+        turns = [{"role": "assistant", "content": first.text}, {"role": "user", "content": TURN.format(2)}]
+        return bench.ours([opening, *turns], tokens, memory)
+
+    def remembering() -> Memory:
+        memory = Memory(bench.loaded.model.device.type)
+        memory.least = 1
+        return memory
+
+    rounds = [(second_turn(None), second_turn(remembering())) for _ in range(1 + ROUNDS)][1:]
+    found: dict[str, float] = {"prompt_tokens": rounds[-1][1].read, "kept_tokens": rounds[-1][1].kept}
+    for name, told in zip(("unkept", "kept"), zip(*rounds, strict=True), strict=True):
+        found[f"{name}_first_s"] = statistics.median(one.first_s for one in told)
+        found[f"{name}_s"] = statistics.median(one.seconds for one in told)
+    found["first text, not kept/kept"] = found["unkept_first_s"] / found["kept_first_s"]
+    found["whole answer, not kept/kept"] = found["unkept_s"] / found["kept_s"]
+    return found
+
+
 def comparison(bench: Bench, tokens: int) -> dict[str, float]:
     """Base and tuned model side by side; the adapter that is switched makes the CUDA graphs be captured anew."""
     messages = [{"role": "user", "content": PROMPT}]
@@ -200,11 +235,34 @@ def comparison(bench: Bench, tokens: int) -> dict[str, float]:
     return dict(zip(("bare_s", "ours_s"), map(statistics.median, zip(*rounds, strict=True)), strict=True))
 
 
+def everything(bench: Bench, tokens: int, turns: int) -> dict[str, dict[str, float]]:
+    """One answer, a conversation, a comparison, and their ratios."""
+    one, many, both = answers(bench, tokens), conversation(bench, turns, tokens // 2), comparison(bench, tokens)
+    ratios = {
+        "first text, bare/ours": one["bare_first_s"] / one["ours_first_s"],
+        "tokens/s, ours/bare": one["ours_tokens_per_s"] / one["bare_tokens_per_s"],
+        f"{turns} turns, bare/ours": many["bare_s"] / many["ours_kept_s"],
+        f"{turns} turns, not kept/kept": many["ours_unkept_s"] / many["ours_kept_s"],
+        "first text of the last turn, not kept/kept": many["last_first_unkept_s"] / many["last_first_kept_s"],
+        "base and tuned, bare/ours": both["bare_s"] / both["ours_s"],
+    }
+    return {"answer": one, "conversation": many, "comparison": both, "ratios": ratios}
+
+
+def lengths(text: str) -> list[int]:
+    """Numbers of tokens with commas between them. Raises ValueError."""
+    found = [int(part) for part in text.split(",")]
+    if not all(4 * OVERHEAD <= length <= CONTEXT - 3 * OVERHEAD for length in found):
+        raise ValueError
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a model folder")
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--turns", type=int, default=10)
+    parser.add_argument("--contexts", type=lengths, metavar="1000,4000,8000")
     parser.add_argument("--load-in-16bit", action="store_true")
     parser.add_argument("--device", choices=["auto", "cpu"], default="auto")
     given = parser.parse_args()
@@ -218,24 +276,16 @@ def main() -> None:
         from tui.run.folder import RunFolder
 
         bench = Bench(load(str(folder), not given.load_in_16bit), emitter(RunFolder(Path(scratch))))
-        one = answers(bench, given.tokens)
-        many = conversation(bench, given.turns, given.tokens // 2)
-        both = comparison(bench, given.tokens)
-    ratios = {
-        "first text, bare/ours": one["bare_first_s"] / one["ours_first_s"],
-        "tokens/s, ours/bare": one["ours_tokens_per_s"] / one["bare_tokens_per_s"],
-        f"{given.turns} turns, bare/ours": many["bare_s"] / many["ours_kept_s"],
-        f"{given.turns} turns, not kept/kept": many["ours_unkept_s"] / many["ours_kept_s"],
-        "first text of the last turn, not kept/kept": many["last_first_unkept_s"] / many["last_first_kept_s"],
-        "base and tuned, bare/ours": both["bare_s"] / both["ours_s"],
-    }
+        if given.contexts:
+            told = {f"{at:,} tokens": keeping(bench, at, given.tokens // 2) for at in given.contexts}
+        else:
+            told = everything(bench, given.tokens, given.turns)
     print(f"\n{bench.loaded.device}, {'4' if bench.loaded.four_bit else '16'}-bit, {folder.name}")
-    for title, group in (("one answer", one), ("conversation", many), ("comparison", both), ("ratios", ratios)):
+    for title, group in told.items():
         print(title)
         for name, value in group.items():
             print(f"  {name:48} {value:10.3f}")
-    told = {"device": bench.loaded.device, "answer": one, "conversation": many, "comparison": both, "ratios": ratios}
-    print(json.dumps(told))
+    print(json.dumps({"device": bench.loaded.device, **told}))
 
 
 if __name__ == "__main__":
