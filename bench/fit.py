@@ -44,7 +44,7 @@ def main() -> None:
         data = Path(scratch) / "rows.jsonl"
         write_rows(data, given.tokens)
         told = {"model": {"name": given.model, "max_seq_length": 2048}, "data": {"source": str(data)}}
-        session = file.from_table(told | {"training": {"max_steps": 60}})
+        session = file.from_table(told | {"training": {"max_steps": 2000}})
         found = run(Fit(id="bench", session=file.dumps(session), within_s=60 * given.minutes))
         grid = run(Fit(id="grid", session=file.dumps(session), within_s=3600), every=True) if given.grid else None
     report(found, grid)
@@ -67,7 +67,9 @@ def run(job: Fit, *, every: bool = False) -> events.Fitted:
 
     one = fitting.Fitting(job, emit, lambda: False)
     if every:
-        one.search = lambda found, fits, measure: (measure(it, 2 * FIRST_UPDATES) for it in sorted(found, key=_loaded_as))
+        one.search = lambda found, device: (
+            device.measure(it, 2 * FIRST_UPDATES) for it in sorted(found, key=lambda it: it.loaded_as)
+        )
     one.run()
     return said[-1]
 
@@ -85,10 +87,6 @@ def report(found: events.Fitted, grid: events.Fitted | None) -> None:
             same = next(it for it in grid.trials if it.name == trial.name)
             told[name]["of the best of the grid"] = round(same.tokens_per_s / fastest, 3)
     print(json.dumps(told))
-
-
-def _loaded_as(candidate: Any) -> str:
-    return str(candidate.loaded_as)
 
 
 if __name__ == "__main__":

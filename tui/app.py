@@ -244,6 +244,9 @@ class UnslothTui(ChatApp):
         if self.run_state.chat_ready and self.ask(self.client.release):
             self.notify("the memory is freed; talking to the result loads it again")
 
+    def on_session_ready(self, event: messages.SessionReady) -> None:
+        self.try_to(lambda: self.client.prepare(event.session))
+
     def on_fields_refused(self, event: messages.FieldsRefused) -> None:
         self.refused[event.place] = event.refused
 

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from tui.run.fit_events import Trial
-from tui.run.fit_search import best, merged, search
+from tui.run.fit_search import Device, best, merged, search
 from tui.run.fit_space import Candidate, candidates
 from tui.session.file import from_table, replace_values
 from tui.session.schema import Session
 
 MEAN_TOKENS = 157.0
 OVERHEAD_S, TOKEN_S = 0.1, 2e-4
+COMPILING_S = 40.0
 
 
 def session(**changes: Any) -> Session:
@@ -33,12 +34,20 @@ def card(room: float = 1e9, calls: list[str] | None = None) -> Callable[[Candida
         batches, kept = chosen.training.gradient_accumulation_steps, chosen.lora.use_gradient_checkpointing
         tokens = candidate.examples * MEAN_TOKENS
         slower = {"false": 1.0, "true": 1.3, "unsloth": 1.35}[kept] * (1.2 if chosen.model.load_in_4bit else 1.0)
-        seconds = slower * (OVERHEAD_S * batches + TOKEN_S * tokens)
+        compiled = chosen.training.torch_compile
+        seconds = slower * (OVERHEAD_S * batches + TOKEN_S * tokens) * (0.9 if compiled else 1.0)
         needed = {"false": 10, "true": 2, "unsloth": 1}[kept] * tokens / batches
         told = Trial(candidate.changes, candidate.kind, candidate.name, candidate.consequence, examples=candidate.examples)
         if needed > room:
             return replace(told, verdict="out-of-memory")
-        return replace(told, tokens_per_s=tokens / seconds, seconds=seconds, updates=updates, peak_bytes=int(needed))
+        return replace(
+            told,
+            tokens_per_s=tokens / seconds,
+            seconds=seconds,
+            first_s=seconds + COMPILING_S * compiled,
+            updates=updates,
+            peak_bytes=int(needed),
+        )
 
     return measure
 
@@ -46,7 +55,8 @@ def card(room: float = 1e9, calls: list[str] | None = None) -> Callable[[Candida
 def run(wanted: Session, measure: Callable[[Candidate, int], Trial], **more: Any) -> tuple[Trial, ...]:
     trials: tuple[Trial, ...] = ()
     found = candidates(wanted, MEAN_TOKENS, packs=more.get("packs", True))
-    for trial in search(found, more.get("fits", lambda candidate: True), measure):
+    device = Device(measure, more.get("fits", lambda _: True), MEAN_TOKENS, more.get("passed", lambda: 0.0), compiles=True)
+    for trial in search(found, device):
         trials = merged(trials, trial)
     return trials
 
@@ -92,13 +102,38 @@ def test_the_search_finds_what_trying_everything_would_find(room: float, changes
         fastest = max((it.tokens_per_s for it in grid if it.kind in kinds), default=0)
         found = max((it.tokens_per_s for it in trials if it.kind in kinds), default=0)
         assert found >= 0.95 * fastest, (kinds, room)
-    assert len(set(calls)) <= len(grid)
+    assert len(set(calls) & {it.name for it in grid}) <= len(grid)
+
+
+def test_other_weights_and_packed_rows_are_reached_early() -> None:
+    """On a device that takes ten seconds a trial there is time for 15."""
+    calls: list[str] = []
+    measure = card(calls=calls)
+    trials = run(session(), measure, passed=lambda: len(calls) / 15)
+    reached = {it.name: at for at, it in enumerate(trials)}
+    assert reached["4-bit, packed rows of 2,048, 4 × 1, nothing recomputed"] < 4
+    assert calls.index("16-bit, packed rows of 2,048, 4 × 1, nothing recomputed") < 10
+    assert calls.index("16-bit, 8 × 1, nothing recomputed") < 10
+    loaded = [name.split(",")[0] for name in dict.fromkeys(calls) if "loading processes" not in name]
+    assert loaded == sorted(loaded, reverse=True)  # the 16-bit model comes once, after the 4-bit one
+
+
+def test_compiling_is_tried_where_a_training_is_long_and_chosen_where_it_pays() -> None:
+    def compiled(steps: int) -> list[Trial]:
+        return [it for it in run(session(training__max_steps=steps), card()) if "compiled" in it.name]
+
+    assert not compiled(60)
+    short, long = compiled(800), compiled(6000)
+    assert {it.verdict for it in short if it.kind == "same"} == {"refused"} and "40 s longer" in short[0].why
+    assert {it.verdict for it in long} == {"measured"}
+    assert all(it.changes["training.torch_compile"] for it in long)
 
 
 def test_what_is_predicted_not_to_fit_is_not_tried_and_the_session_itself_always_is() -> None:
     calls: list[str] = []
     trials = run(session(), card(calls=calls), fits=lambda candidate: False)
-    assert {it.kind for it in trials} == {"own"} and len(set(calls)) == 1
+    changed = {key for it in trials for key in it.changes}
+    assert trials[0].kind == "own" and changed <= {"training.dataloader_num_workers", "training.torch_compile"}
 
 
 def test_a_setting_that_is_hardly_faster_is_no_reason_to_change() -> None:
@@ -109,3 +144,5 @@ def test_a_setting_that_is_hardly_faster_is_no_reason_to_change() -> None:
     assert best([own, near, far, failed], ["same"]) is None
     assert best([own, near, far, failed], ["same", "precision", "packing"]) == far
     assert best([replace(own, verdict="out-of-memory"), near], ["same"]) == near
+    more = Trial({"lora.r": 8, "training.seed": 1}, "same", "more", tokens_per_s=154.0)
+    assert best([own, far, more], ["same", "precision"]) == far  # hardly slower, and it changes less

@@ -13,6 +13,7 @@ from tui.machine.gpu import GpuReading
 from tui.machine.host import HostReading
 from tui.machine.sampler import Sampler
 from tui.run.folder import RunFolder
+from tui.run.spare import Spare
 from tui.session import file
 from tui.session.schema import Session
 
@@ -39,6 +40,12 @@ HOST = HostReading(cpu_percent=42.0, cores=16, memory_used_bytes=20 * GIB, memor
 def steady_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """One GPU whose readings never change."""
     monkeypatch.setattr(Sampler, "start", lambda self: setattr(self, "latest", ((GPU,), HOST)))
+
+
+@pytest.fixture(autouse=True)
+def no_spare_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No window of these tests imports the libraries ahead of a run."""
+    monkeypatch.setattr(Spare, "prepare", lambda self, session: None)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from typing import Any
 from tui.engine.environment import set_defaults
 from tui.engine.retry import AGAIN
 from tui.engine.serve import serve
+from tui.engine.spare import serve_spare
 from tui.engine.supervise import end_children_with_me, fork_worker
 from tui.run.folder import RunFolder
 
@@ -20,6 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tui.engine")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--owner", type=int, help="end when the process with this number ends")
+    parser.add_argument("--spare", action="store_true", help="wait there to become the engine of a run")
     parser.add_argument(AGAIN, action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     folder = RunFolder(given.folder.absolute())
@@ -27,8 +29,10 @@ def main() -> None:
     _print_without_failing()
     set_defaults()
     if "RANK" not in os.environ and not given.again:  # torchrun already watches over its own processes
-        fork_worker(folder)
+        fork_worker(folder, spare=given.spare)
     end_children_with_me()
+    if given.spare:
+        sys.exit(serve_spare(folder, given.owner))
     sys.exit(serve(folder, given.owner))
 
 

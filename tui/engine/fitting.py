@@ -31,7 +31,7 @@ from tui.machine.memory import predict
 from tui.run import events
 from tui.run.commands import Fit
 from tui.run.fit_events import Fitted, Trial
-from tui.run.fit_search import merged, search
+from tui.run.fit_search import Device, merged, search
 from tui.run.fit_space import Candidate, candidates
 from tui.run.fits import keep
 from tui.run.figures import flops_a_token
@@ -41,7 +41,7 @@ from tui.session.schema import Session
 
 QUIET: events.Values = {
     "training.train_sampling_strategy": "sequential", "training.save_strategy": "no", "training.logging_steps": 10_000,
-    "training.report_to": "none", "evaluation.eval_strategy": "no",
+    "training.report_to": "none", "evaluation.eval_strategy": "no", "training.dataset_num_proc": 1,
 }  # fmt: skip
 """What only a whole training needs is left out, and rows come in the order in which they were chosen."""
 WARM_UP = 1
@@ -51,8 +51,8 @@ DOUBTFUL = 1.1
 SIDE = {"cuda": 8192, "cpu": 1024}
 """Rows and columns of the matrices whose product tells what the device can do."""
 PRODUCTS = 10
-TOO_LONG_S = 10.0
-"""An update that takes longer than this is timed only once."""
+ENOUGH_S = 8.0
+"""When so many seconds were timed, fewer updates than were asked for do."""
 
 
 class OutOfTime(Exception):
@@ -102,11 +102,15 @@ class Fitting:
         self.loaded_for = found[0]
         self.began, self.loading_s = time.monotonic(), 0.0
         self.emit(events.PhaseChanged(phase="training", text="measuring settings"))
-        fits = self._fits(_shape(session), int(lengths.max()))
+        device = Device(
+            measure=lambda candidate, updates: self._measure(candidate, updates, rows, lengths),
+            fits=self._fits(_shape(session), int(lengths.max())),
+            mean_tokens=self.told.mean_tokens,
+            passed=self._passed,
+            compiles=torch.cuda.is_available(),
+        )
         try:
-            for trial in self.search(
-                found, fits, lambda candidate, updates: self._measure(candidate, updates, rows, lengths)
-            ):
+            for trial in self.search(found, device):
                 self.told = replace(self.told, trials=merged(self.told.trials, trial))
                 self._tell()
         except OutOfTime:
@@ -118,8 +122,11 @@ class Fitting:
         self.emit(replace(self.told, text="", fraction=1.0, done=True))
 
     def _tell(self) -> None:
-        passed = (time.monotonic() - self.began - self.loading_s) / self.job.within_s
-        self.emit(replace(self.told, fraction=min(1.0, passed)))
+        self.emit(replace(self.told, fraction=min(1.0, self._passed())))
+
+    def _passed(self) -> float:
+        """How much of the time is over, loading left out."""
+        return (time.monotonic() - self.began - self.loading_s) / self.job.within_s
 
     def _fits(self, shape: ModelShape | None, longest: int) -> Callable[[Candidate], bool]:
         """Whether a candidate may have room, going by what is free on the GPU now and what this process has."""
@@ -130,7 +137,7 @@ class Fitting:
 
     def _measure(self, candidate: Candidate, updates: int, rows: Tokenised, lengths: np.ndarray) -> Trial:
         """Train a candidate for some updates. Raises OutOfTime when nothing more may begin."""
-        if self.cancelled() or time.monotonic() - self.began - self.loading_s > self.job.within_s:
+        if self.cancelled() or self._passed() > 1:
             raise OutOfTime
         self.told = replace(self.told, text=candidate.name)
         self._tell()
@@ -172,6 +179,7 @@ class Fitting:
             trial,
             tokens_per_s=rate,
             seconds=seconds,
+            first_s=watch.first_s,
             epoch_s=self.told.examples * self.told.mean_tokens / rate,
             peak_bytes=peak,
             share=self._share(loaded, rate),
@@ -217,6 +225,10 @@ class _StopWatch(TrainerCallback):  # type: ignore[misc]
         self.seconds: list[float] = []
         self.tokens: list[int] = []
         self.mark, self.seen = 0.0, 0
+        self.first_s = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.mark = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if torch.cuda.is_available():
@@ -225,10 +237,11 @@ class _StopWatch(TrainerCallback):  # type: ignore[misc]
         if state.global_step > WARM_UP:
             self.seconds.append(now - self.mark)
             self.tokens.append(seen - self.seen)
+        else:
+            self.first_s = now - self.mark
         self.mark, self.seen = now, seen
         self.cancelled = self.is_cancelled()
-        slow = bool(self.seconds) and self.seconds[-1] > TOO_LONG_S
-        control.should_training_stop |= self.cancelled or slow
+        control.should_training_stop |= self.cancelled or sum(self.seconds) > ENOUGH_S
 
 
 def sample(lengths: np.ndarray, candidate: Candidate, updates: int) -> list[int]:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import NoReturn
 
 import psutil
@@ -19,6 +20,7 @@ from tui.engine.notify import notify_of
 from tui.engine.resuming import unobeyed
 from tui.engine.talking import refuse
 from tui.engine.vigil import Vigil
+from tui.engine.warm import Warm
 from tui.engine.work import work
 from tui.machine.gpu import GpuReading, read_gpus
 from tui.machine.host import read_host
@@ -34,8 +36,11 @@ LISTEN_S = 0.1
 SAMPLE_S = 5.0
 
 
-def serve(folder: RunFolder, owner: int | None) -> int:
-    """Work in the folder until there is nothing left to do. Returns the exit code: 0 done, 1 failed."""
+def serve(folder: RunFolder, owner: int | None, warm: Warm | None = None) -> int:
+    """Work in the folder until there is nothing left to do. Returns the exit code: 0 done, 1 failed.
+
+    `warm` is the thread to work in, where one has begun already.
+    """
     try:
         acquire(folder.lock)
     except LockHeld as error:
@@ -49,14 +54,22 @@ def serve(folder: RunFolder, owner: int | None) -> int:
     asked: deque[commands.Command] = deque()
     signal.signal(signal.SIGTERM, lambda *_: asked.extend((commands.Stop(), commands.Release())))
     tail = Tail(folder.commands)
-    order, fresh = unobeyed(_heard(tail))
+    order, fresh = unobeyed(heard(tail))
     asked.extend(fresh)
     result: list[int] = []
-    worker = threading.Thread(target=lambda: result.append(work(folder, order, control, emit)), daemon=True)
-    worker.start()
+    worker = _at_work(lambda: result.append(work(folder, order, control, emit)), warm)
     _listen(folder, control, emit, worker, owner, tail, asked)
     sys.stdout.flush()
     os._exit(result[0] if result else 1)  # libraries leave threads behind that would keep the process, and the GPU
+
+
+def _at_work(do: Callable[[], None], warm: Warm | None) -> threading.Thread:
+    if warm:
+        warm.give(do)
+        return warm
+    worker = threading.Thread(target=do, daemon=True)
+    worker.start()
+    return worker
 
 
 def _listen(
@@ -71,14 +84,14 @@ def _listen(
     next_beat = next_sample = 0.0
     vigil = Vigil(_limits(folder))
     while worker.is_alive():
-        asked.extend(_heard(tail))
+        asked.extend(heard(tail))
         while asked:
             _obey(asked.popleft(), folder, control, emit)
         now = time.monotonic()
         if now >= next_beat:
             beat(folder.lock)
             next_beat = now + HEARTBEAT_S
-            if owner is not None and not _lives(owner):
+            if owner is not None and not lives(owner):
                 control.released.set()
                 if control.stage != "training":
                     return
@@ -109,12 +122,12 @@ def _watch(vigil: Vigil, folder: RunFolder, gpus: tuple[GpuReading, ...], contro
             control.stop = commands.Stop()
 
 
-def _heard(tail: Tail) -> list[commands.Command]:
+def heard(tail: Tail) -> list[commands.Command]:
     """What has been asked for since the last look."""
     return [command for line in tail.read() if (command := commands.from_line(line)) is not None]
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
     """Whether that process runs; one that is dead and that nobody has buried yet does not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
@@ -140,8 +153,8 @@ def _obey(command: commands.Command, folder: RunFolder, control: Control, emit: 
             control.add(command)
         case commands.Checkpoint() | commands.Evaluate() | commands.Sample() | commands.Change():
             control.order(command)
-        case commands.Resume():
-            pass  # what it changes was read when the engine started
+        case commands.Resume() | commands.Become():
+            pass  # what it changes was read when the engine started, and this is no spare one
         case commands.Cancel():
             control.cancelled.add(command.id)
         case commands.Release():

@@ -6,29 +6,43 @@ import ctypes
 import os
 import signal
 import sys
+import time
+from pathlib import Path
 
 from tui.engine.emit import emitter
 from tui.engine.notify import notify_of
 from tui.machine.host import oom_kills
-from tui.run import events
+from tui.run import commands, events
 from tui.run.folder import RunFolder
+from tui.run.lines import Tail
 from tui.run.lock import is_held
 from tui.run.process import last_words
 from tui.run.state import fold_all
 from tui.run.watcher import read_events
 
 PR_SET_PDEATHSIG = 1
+LOOK_S = 0.25
+"""How often the parent of a spare engine looks whether it has become a run's."""
 
 
-def fork_worker(folder: RunFolder) -> None:
-    """Return in a child process; the parent waits for it and never returns. Call before any thread exists."""
-    kills_before = oom_kills()
+def fork_worker(folder: RunFolder, *, spare: bool = False) -> None:
+    """Return in a child process; the parent waits for it and never returns. Call before any thread exists.
+
+    A spare engine's parent waits until its child is to be the engine of a run, and then for that.
+    """
     child = os.fork()
     if child == 0:
         return
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+    if spare:
+        run = _run_of(folder, child)
+        if run is None:
+            sys.exit(0)
+        folder = run
+        print_to(folder.log)
+    kills_before = oom_kills()
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     # another engine may hold the folder: then this one was refused, and the run it says that of goes on
@@ -37,6 +51,28 @@ def fork_worker(folder: RunFolder) -> None:
         emit(failure)
         notify_of(folder, f"crashed: {failure.text}", emit)
     sys.exit(max(0, code) or int(code != 0))
+
+
+def _run_of(spare: RunFolder, child: int) -> RunFolder | None:
+    """The run whose engine a spare one is told to become; None when it ended without that."""
+    tail = Tail(spare.commands)
+    while True:
+        gone = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        for line in tail.read():
+            command = commands.from_line(line)
+            if isinstance(command, commands.Become):
+                return RunFolder(Path(command.run))
+        if gone:
+            return None
+        time.sleep(LOOK_S)
+
+
+def print_to(log: Path) -> None:
+    """Have everything that this process prints from now on at the end of a file. Raises OSError."""
+    handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
 
 
 def end_children_with_me() -> None:

@@ -11,6 +11,7 @@ from tui.run import commands, events
 from tui.run.folder import RunFolder, create_run
 from tui.run.partners import Around
 from tui.run.process import resume_run, send, start_engine
+from tui.run.spare import Spare
 from tui.run.state import RunState, fold
 from tui.run.talk import open_workbench
 from tui.run.talk_keeper import ChatState
@@ -63,6 +64,7 @@ class Client:
         self._workbench: Watcher | None = None
         self.talker = Talker(self._open_workbench)
         """What it says shows in the view after the next `drain`."""
+        self.spare = Spare()
         self._preview_wanted = ""
 
     def drain(self) -> View:
@@ -111,8 +113,14 @@ class Client:
         if self.view.run_state.chat_ready:
             self.release()
         folder = create_run(session)
-        start_engine(folder)
+        if not self.spare.become(folder, session):
+            start_engine(folder)
         self.watch(folder)
+
+    def prepare(self, session: Session) -> None:
+        """A session looks ready: have an engine that waits for its run, unless another is at work. Raises OSError."""
+        if not self.view.running:
+            self.spare.prepare(session)
 
     def resume(self, folder: RunFolder, values: dict[str, int | float]) -> None:
         """Let a run that has ended go on from its last checkpoint, and watch it. Raises OSError."""
@@ -158,7 +166,8 @@ class Client:
             send(self._workbench.folder, commands.Cancel(id=self.view.inspected.id))
 
     def close(self) -> None:
-        """Let the workbench go; a run stays as it is. Raises OSError."""
+        """Let workbench and spare engine go; a run stays as it is. Raises OSError."""
+        self.spare.release()
         if self._workbench:
             send(self._workbench.folder, commands.Release())
 

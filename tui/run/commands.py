@@ -121,9 +121,18 @@ class Release(Asked):
     kind: Literal["release"] = "release"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Become(Asked):
+    """Be the engine of a run from now on; only a spare engine can."""
+
+    kind: Literal["become"] = "become"
+    run: str
+    """Its folder."""
+
+
 Command = (
     Stop | Pause | Checkpoint | Evaluate | Sample | Change | Resume | Chat | ShowPrompt | AnswerSet | Preview | Inspect
-    | Fit | Export | Cancel | Release
+    | Fit | Export | Cancel | Release | Become
 )  # fmt: skip
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(

@@ -107,6 +107,19 @@ def total_steps(state: RunState) -> int:
     return int(changed[-1] or planned) if changed else planned
 
 
+def startup(state: RunState) -> list[tuple[str, float]]:
+    """Where the time went between the start of the engine and its first update: what was done, and for how many seconds."""
+    begun = state.resumed[-1].time if state.resumed else state.started
+    first = next((step.time for step in state.steps if step.time >= begun), None)
+    if first is None:
+        return []
+    phases = [phase for phase in state.phases if begun <= phase.time < first]
+    ends = [*(phase.time for phase in phases[1:]), first]
+    took = [("starting", phases[0].time - begun)] if phases else []
+    names = ["first update" if phase.phase == "training" else phase.phase for phase in phases]
+    return [*took, *((name, end - phase.time) for name, phase, end in zip(names, phases, ends, strict=True))]
+
+
 def samples_seen(state: RunState) -> int:
     """Examples that were trained on, one that came twice counted twice: epochs done times examples."""
     return round(state.last_step.epoch * state.plan.examples) if state.plan and state.last_step else 0

@@ -30,6 +30,8 @@ class Trial:
     """Without padding, over all updates that were timed."""
     seconds: float = 0.0
     """Of the update in the middle."""
+    first_s: float = 0.0
+    """Of the first update, on the longest rows, in which things are compiled."""
     examples: float = 0.0
     """Examples that an update sees."""
     epoch_s: float = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from tui.run.events import Values
@@ -18,6 +18,13 @@ SAID = {"false": "nothing recomputed", "true": "layers recomputed", "unsloth": "
 MOST_BATCHES = 4
 PACKED = (1, 2, 4)
 """Packed updates of the size that comes closest to the session's, and of so many times that."""
+LOADERS = 2
+"""Processes that prepare batches, where any are tried: one batch takes them a few milliseconds."""
+BATCH_TOKENS = 4000
+"""What a batch costs besides its tokens, in tokens: of an 8b model on an H200 0.3 s for any batch, and 50 µs a token."""
+HARDER = {"false": 1.0, "true": 1.2, "unsloth": 1.2}
+UNPACKING = 1.3
+"""A batch on 4-bit weights takes so many times as long, on 8-bit ones more: they are made numbers again each time."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,11 @@ class Candidate:
         training = self.session.training
         batch = f"{training.per_device_train_batch_size} × {training.gradient_accumulation_steps}"
         rows = f"packed rows of {self.session.model.max_seq_length:,}, {batch}" if training.packing else batch
-        return f"{self.session.model.precision}, {rows}, {SAID[self.session.lora.use_gradient_checkpointing]}"
+        said = [self.session.model.precision, rows, SAID[self.session.lora.use_gradient_checkpointing]]
+        said += ["padded"] if training.padding_free is False else []
+        said += ["compiled"] if training.torch_compile else []
+        said += [f"{training.dataloader_num_workers} loading processes"] if training.dataloader_num_workers else []
+        return ", ".join(said)
 
     @property
     def loaded_as(self) -> str:
@@ -65,15 +76,46 @@ def candidates(session: Session, mean_tokens: float, *, packs: bool) -> list[Can
     return list(found.values())
 
 
+def predicted(candidate: Candidate, mean_tokens: float) -> float:
+    """How long a token takes, in a unit of its own that only tells candidates of one session apart."""
+    session, training = candidate.session, candidate.session.training
+    tokens = candidate.examples * mean_tokens
+    quantised = session.model.load_in_4bit or session.model.load_in_8bit
+    batches = training.gradient_accumulation_steps * BATCH_TOKENS * (UNPACKING if quantised else 1.0)
+    return HARDER[session.lora.use_gradient_checkpointing] * (batches + tokens) / max(1.0, tokens)
+
+
+def variations(candidate: Candidate, *, compiles: bool) -> list[Candidate]:
+    """The same with one more thing that learns the very same and may be faster; `compiles`: whether that is tried too."""
+    tried: list[Values] = []
+    training = candidate.session.training
+    if not training.dataloader_num_workers:
+        tried.append({"training.dataloader_num_workers": LOADERS})
+    if compiles and not training.torch_compile:
+        tried.append({"training.torch_compile": True})
+    kind: Kind = "same" if candidate.kind == "own" else candidate.kind
+    return [
+        replace(
+            candidate,
+            session=replace_values(candidate.session, changes),
+            changes=dict(candidate.changes) | changes,
+            kind=kind,
+        )
+        for changes in tried
+    ]
+
+
 def families(found: list[Candidate]) -> list[list[Candidate]]:
     """Candidates that differ in the size of the batch alone, each family from the largest batch down."""
 
-    def family(it: Candidate) -> tuple[str, bool, int]:
-        kept = CHECKPOINTING.index(it.session.lora.use_gradient_checkpointing)
-        return (it.loaded_as, it.session.training.packing, kept)
+    order = sorted(found, key=lambda it: (family_of(it), -it.session.training.per_device_train_batch_size))
+    return [list(members) for _, members in groupby(order, key=family_of)]
 
-    order = sorted(found, key=lambda it: (family(it), -it.session.training.per_device_train_batch_size))
-    return [list(members) for _, members in groupby(order, key=family)]
+
+def family_of(candidate: Candidate) -> tuple[str, bool, int]:
+    """What the members of a family have in common: the weights, whether rows are packed, and what is recomputed."""
+    kept = CHECKPOINTING.index(candidate.session.lora.use_gradient_checkpointing)
+    return candidate.loaded_as, candidate.session.training.packing, kept
 
 
 def _precision(session: Session) -> str:
@@ -95,10 +137,13 @@ def _portions(session: Session, precision: str, packed: bool, mean_tokens: float
     if packed and not session.training.packing:
         nearest = max(1, round(whole * mean_tokens / session.model.max_seq_length))
         sizes = [(nearest * times, 1) for times in PACKED]
+    padded = session.training.padding_free is False and not session.training.custom_loss
+    padding: Values = {"training.padding_free": None} if padded else {}
     for kept in CHECKPOINTING:
         for batch, accumulation in sizes:
             yield {
                 **weights,
+                **padding,
                 "training.packing": packed,
                 "training.per_device_train_batch_size": batch,
                 "training.gradient_accumulation_steps": accumulation,

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui import words
-from tui.run.fit_events import Fitted, Kind, Trial
-from tui.run.fit_search import best
+from tui.run.fit_events import Fitted, Trial
+from tui.run.fit_search import ANY, SAME, best
 
-SAME: tuple[Kind, ...] = ("same",)
-ANY: tuple[Kind, ...] = ("same", "precision", "packing")
 COLUMNS = ("", "setting", "tokens/s", "times", "an update", "an epoch", "memory", "of the device")
 NUMBERS = (2, 3, 4, 5, 6, 7)
 """The columns that are aligned on the right."""

@@ -16,16 +16,20 @@ from tui.run.lock import holder_of, is_running
 from tui.session import file
 
 
-def start_engine(folder: RunFolder, *, owner: int | None = None, device: str = "auto") -> subprocess.Popen[bytes]:
+def start_engine(
+    folder: RunFolder, *, owner: int | None = None, device: str = "auto", spare: bool = False
+) -> subprocess.Popen[bytes]:
     """Start the engine of a folder in a session of its own, its output in ``engine.log``. Raises OSError.
 
     With `owner`, the number of a process, the engine ends when that process does (a workbench does, a run does not).
-    `device` is where it computes when no session says so: ``cpu``, or GPUs by number or UUID.
+    `device` is where it computes when no session says so: ``cpu``, or GPUs by number or UUID. A `spare` one waits in its
+    folder, the libraries imported, until it is told to become the engine of a run.
     """
     # -P: nothing that lies around may be imported in place of a library; -u: what was printed last must be in the log
     words = [sys.executable, "-P", "-u", "-m", "tui.engine", str(folder.path)]
     if owner is not None:
         words += ["--owner", str(owner)]
+    words += ["--spare"] if spare else []
     log = os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         return subprocess.Popen(
@@ -54,6 +58,11 @@ def device_environment(folder: RunFolder, device: str = "auto") -> dict[str, str
         device = (assigned(folder) or device) if device == "auto" else device
     except file.SessionError:  # the engine says what is wrong with it
         return {}
+    return device_variables(device)
+
+
+def device_variables(device: str) -> dict[str, str]:
+    """The variables that show an engine the devices of that name; none for ``auto``."""
     if device == "auto":
         return {}
     if device == "cpu":

@@ -28,6 +28,13 @@ class FieldsRefused(Message):
 
 
 @dataclass
+class SessionReady(Message):
+    """Nothing stands in the way of training a session, as far as is known."""
+
+    session: Session
+
+
+@dataclass
 class RunPicked(Message):
     """A run was chosen to be looked at."""
 

@@ -16,7 +16,7 @@ from textual.widgets import Input, Label, Static
 
 from tui.run.preflight import Findings, investigate, relevant
 from tui.screens.base import PlaceScreen
-from tui.screens.messages import FieldsRefused, SessionEdited
+from tui.screens.messages import FieldsRefused, SessionEdited, SessionReady
 from tui.screens.tune_text import help_lines, outlook_lines, problem_lines
 from tui.session.outlook import outlook
 from tui.session.problem import Problem
@@ -101,6 +101,8 @@ class TuneScreen(PlaceScreen):
     def show_findings(self, findings: Findings) -> None:
         self.findings = findings
         self.show_outcome()
+        if self.session.data.source and not any(problem.blocking for problem in self.problems):
+            self.post_message(SessionReady(self.session))
 
     def show_outcome(self) -> None:
         """What the values come to, and what is wrong with them."""

@@ -1,0 +1,37 @@
+"""The thread that works in an engine, started before it is known at what."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import traceback
+from collections.abc import Callable
+
+
+class Warm(threading.Thread):
+    """Imports the libraries, then does one thing. In one thread, as torch keeps what is set at an import by thread."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.imported = threading.Event()
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def give(self, work: Callable[[], None]) -> None:
+        """What it is to do."""
+        self._work.put(work)
+
+    def run(self) -> None:
+        try:
+            from tui.engine import loading, training  # noqa: F401
+            from tui.engine.dataset import read_split  # noqa: F401
+        except Exception:  # whoever needs them next says so
+            traceback.print_exc()
+        self.imported.set()
+        self._work.get()()
+
+
+def holds_gpu() -> bool:
+    """Whether this process has memory of a GPU; only once torch is imported."""
+    import torch
+
+    return any(torch._C._cuda_hasPrimaryContext(number) for number in range(torch.cuda.device_count()))
