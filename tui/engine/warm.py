@@ -34,4 +34,5 @@ def holds_gpu() -> bool:
     """Whether this process has memory of a GPU; only once torch is imported."""
     import torch
 
-    return any(torch._C._cuda_hasPrimaryContext(number) for number in range(torch.cuda.device_count()))
+    has = torch._C._cuda_hasPrimaryContext  # type: ignore[attr-defined]
+    return any(has(number) for number in range(torch.cuda.device_count()))
