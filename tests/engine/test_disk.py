@@ -7,9 +7,8 @@ import resource
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,39 +30,48 @@ pytestmark = pytest.mark.slow
 SAVED = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": 2, "max_steps": 100_000}
 TMPFS = ["mount", "-t", "tmpfs", "tmpfs"]
 PAGE_BYTES, MANY_BYTES = 4096, 1 << 24
+Start = Callable[..., RunFolder]
 ALLOWED_BYTES = 400_000
 """So long may the files of a limited run get: the events stay below, a checkpoint's weights do not."""
 
 
-@dataclass(frozen=True)
-class Runs:
-    """Runs that were started together, since each spends its first ten seconds importing."""
-
-    full: RunFolder | None
-    """It lies on a small disk of its own; None where none may be mounted."""
-    halved: RunFolder | None
-    """Its disk has room for checkpoints, and is filled in the middle of one."""
-    sealed: RunFolder | None
-    """Its folder becomes read-only."""
-
-
 @pytest.fixture(scope="module")
-def runs(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    endless = {"save_strategy": "no", "max_steps": 100_000}
-    may_mount = _may_mount(tmp_path_factory.mktemp("disk"))
+def may_mount(tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = tmp_path_factory.mktemp("disk")
+    if os.geteuid() or not shutil.which("mount") or subprocess.run([*TMPFS, str(place)], check=False).returncode:
+        pytest.skip("no disk may be mounted here")
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.fixture
+def on_a_disk(lab: Lab, may_mount: None) -> Iterator[Start]:
+    """Starts a run on a disk of its own, in memory."""
     with ExitStack() as disks:
-        yield Runs(
-            full=_on_a_disk(lab, disks, "8m", training=endless, run={"name": "full"}) if may_mount else None,
-            halved=_on_a_disk(lab, disks, "1200m", training=SAVED, run={"name": "halved"}) if may_mount else None,
-            sealed=lab.start(training=SAVED, run={"name": "sealed"}) if may_mount else None,
-        )
+
+        def start(size: str, **tables: dict[str, Any]) -> RunFolder:
+            with lab.entered():
+                folder = create_run(lab.session(**tables))
+                session = folder.session.read_bytes()
+                subprocess.run([*TMPFS, "-o", f"size={size}", str(folder.path)], check=True)
+                disks.callback(subprocess.run, ["umount", "--lazy", str(folder.path)], check=True)
+                folder.session.write_bytes(session)
+                start_engine(folder)
+            return folder
+
+        yield start
         for process in lab.processes():
             process.kill()
         psutil.wait_procs(lab.processes(), 10)
 
 
-def test_a_full_disk_ends_no_run_and_what_it_could_not_write_comes_later(runs: Runs) -> None:
-    folder = _or_skip(runs.full)
+@pytest.fixture(scope="module")
+def sealed(lab: Lab, may_mount: None) -> RunFolder:
+    """A run whose folder becomes read-only."""
+    return lab.start(training=SAVED, run={"name": "sealed"})
+
+
+def test_a_full_disk_ends_no_run_and_what_it_could_not_write_comes_later(on_a_disk: Start) -> None:
+    folder = on_a_disk("8m", training={"save_strategy": "no", "max_steps": 100_000}, run={"name": "full"})
     wait_for(folder, at_step(5), 120)
     ballast = folder.path / "somebody-elses"
     _fill(ballast)
@@ -83,8 +91,10 @@ def test_a_full_disk_ends_no_run_and_what_it_could_not_write_comes_later(runs: R
     assert "Traceback" not in folder.log.read_text()
 
 
-def test_a_disk_that_gets_full_in_the_middle_of_a_checkpoint_costs_that_checkpoint_alone(runs: Runs) -> None:
-    folder = _or_skip(runs.halved)
+def test_a_disk_that_gets_full_in_the_middle_of_a_checkpoint_costs_that_checkpoint_alone(
+    on_a_disk: Start,
+) -> None:
+    folder = on_a_disk("1200m", training=SAVED, run={"name": "halved"})
     wait_for(folder, at_step(5), 120)
     worker = worker_of(folder)
     _hold_in_a_checkpoint(folder, worker)
@@ -125,8 +135,8 @@ def test_files_that_may_not_get_longer_are_told_of_and_the_run_goes_on_from_the_
     assert [step.step for step in state.steps] == list(range(1, told.step + 21))
 
 
-def test_a_folder_that_becomes_read_only_is_said_to_be_and_its_run_goes_on(runs: Runs) -> None:
-    folder = _or_skip(runs.sealed)
+def test_a_folder_that_becomes_read_only_is_said_to_be_and_its_run_goes_on(sealed: RunFolder) -> None:
+    folder = sealed
     wait_for(folder, at_step(5), 120)
     with _read_only(folder.path):
         state = wait_for(folder, _hindered, 20)
@@ -146,8 +156,10 @@ def test_a_folder_that_becomes_read_only_is_said_to_be_and_its_run_goes_on(runs:
 
 
 @pytest.mark.campaign
-def test_an_engine_that_is_killed_while_its_folder_is_read_only_is_said_to_be_gone_and_why(runs: Runs, lab: Lab) -> None:
-    folder = _or_skip(runs.sealed)
+def test_an_engine_that_is_killed_while_its_folder_is_read_only_is_said_to_be_gone_and_why(
+    sealed: RunFolder, lab: Lab
+) -> None:
+    folder = sealed
     wait_for(folder, engine_gone, 120)
     with lab.entered():
         resume_run(folder, {})
@@ -158,31 +170,6 @@ def test_an_engine_that_is_killed_while_its_folder_is_read_only_is_said_to_be_go
         assert state.status == "crashed" and state.failure is not None
         assert "read-only" in state.failure.text and "read-only" in read_row(folder).reason
     assert len(list(read_events(folder))) > 5
-
-
-def _or_skip(folder: RunFolder | None) -> RunFolder:
-    if folder is None:
-        pytest.skip("no disk may be mounted here")
-    return folder
-
-
-def _may_mount(place: Path) -> bool:
-    if os.geteuid() or not shutil.which("mount") or subprocess.run([*TMPFS, str(place)], check=False).returncode:
-        return False
-    subprocess.run(["umount", str(place)], check=True)
-    return True
-
-
-def _on_a_disk(lab: Lab, disks: ExitStack, size: str, **tables: dict[str, Any]) -> RunFolder:
-    """A run on a disk of its own, in memory."""
-    with lab.entered():
-        folder = create_run(lab.session(**tables))
-        session = folder.session.read_bytes()
-        subprocess.run([*TMPFS, "-o", f"size={size}", str(folder.path)], check=True)
-        disks.callback(subprocess.run, ["umount", "--lazy", str(folder.path)], check=True)
-        folder.session.write_bytes(session)
-        start_engine(folder)
-    return folder
 
 
 @contextmanager

@@ -73,14 +73,12 @@ print("\\n" + json.dumps(found))
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs that were started together, since each spends its first ten seconds importing."""
+    """Runs that several tests look at."""
 
     fine: RunFolder
     coarse: RunFolder
     early: RunFolder
-    sampling: RunFolder
     refused: RunFolder
-    killed: RunFolder
     told: Path
     """A folder in which each program that was told of an end left a file."""
 
@@ -122,16 +120,10 @@ def _start(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Runs:
             },
             run={"name": "early", "notify": ["/there/is/no/such/program"]},
         ),
-        sampling=lab.start(
-            model={"max_seq_length": 4096},
-            evaluation={"sample_prompts": ["hi"] * 40, "compare_max_new_tokens": 4000},
-            run={"name": "sampling"},
-        ),
         refused=lab.start(
             training={"custom_loss": f"{ROOT / 'sample_data' / 'loss.py'}:nothing"},
             run={"name": "refused", "notify": words_to(told / "refused")},
         ),
-        killed=lab.start(training={"max_steps": 100_000}, run={"name": "killed", "notify": words_to(told / "killed")}),
         told=told,
     )  # fmt: skip
 
@@ -161,13 +153,18 @@ def continued(lab: Lab, runs: Runs, coarse: RunState) -> RunFolder:
     )
 
 
-def test_a_stop_is_obeyed_in_the_middle_of_an_answer(runs: Runs) -> None:
-    wait_for(runs.sampling, in_phase("sampling"), 90)
+def test_a_stop_is_obeyed_in_the_middle_of_an_answer(lab: Lab) -> None:
+    folder = lab.start(
+        model={"max_seq_length": 4096},
+        evaluation={"sample_prompts": ["hi"] * 40, "compare_max_new_tokens": 4000},
+        run={"name": "sampling"},
+    )
+    wait_for(folder, in_phase("sampling"), 90)
     asked = time.monotonic()
-    send(runs.sampling, commands.Stop())
-    state = wait_for(runs.sampling, ended, 20)
+    send(folder, commands.Stop())
+    state = wait_for(folder, ended, 20)
     assert time.monotonic() - asked < 15
-    assert (state.status, state.result) == ("stopped", str(runs.sampling.adapter))
+    assert (state.status, state.result) == ("stopped", str(folder.adapter))
     assert len(state.steps) == 1
 
 
@@ -276,14 +273,15 @@ def test_a_program_is_told_how_it_ended(runs: Runs, coarse: RunState, early: Run
     assert warning.code == "notify" and "/there/is/no/such/program" in warning.text
 
 
-def test_a_program_is_told_of_an_engine_that_was_killed(runs: Runs) -> None:
-    wait_for(runs.killed, at_step(1), 90)
-    watching = worker_of(runs.killed).parent()
+def test_a_program_is_told_of_an_engine_that_was_killed(lab: Lab, tmp_path: Path) -> None:
+    folder = lab.start(training={"max_steps": 100_000}, run={"name": "killed", "notify": words_to(tmp_path / "killed")})
+    wait_for(folder, at_step(1), 90)
+    watching = worker_of(folder).parent()
     assert watching is not None
-    worker_of(runs.killed).kill()
-    wait_for(runs.killed, ended, 20)
+    worker_of(folder).kill()
+    wait_for(folder, ended, 20)
     wait_gone([watching])
-    assert (runs.told / "killed").read_text() == f"{runs.killed.name}: crashed: the engine was killed by signal 9 (SIGKILL)"
+    assert (tmp_path / "killed").read_text() == f"{folder.name}: crashed: the engine was killed by signal 9 (SIGKILL)"
 
 
 def test_a_run_that_gets_no_better_ends_early(runs: Runs, early: RunState) -> None:

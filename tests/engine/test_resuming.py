@@ -21,16 +21,16 @@ from tui.run.watcher import read_events, read_state
 pytest_plugins = ["tests.engine_fixtures"]
 pytestmark = pytest.mark.slow
 
-STEPS = 500
-SAVE_EVERY = 50
-EXTENDED = 520
+STEPS = 160
+SAVE_EVERY = 20
+EXTENDED = 170
 SAME: dict[str, dict[str, Any]] = {
     "lora": {"lora_dropout": 0.1},
     "training": {
         "max_steps": STEPS, "save_strategy": "steps", "save_steps": SAVE_EVERY, "neftune_noise_alpha": 5.0,
         "lr_scheduler_type": "cosine",
     },
-    "evaluation": {"source": str(HELD_OUT), "eval_steps": 100, "compare_prompts": 0},
+    "evaluation": {"source": str(HELD_OUT), "eval_steps": 40, "compare_prompts": 0},
 }  # fmt: skip
 """A training in which much is left to chance: dropout, noise, the order of the examples."""
 
@@ -62,7 +62,7 @@ def usual(outputs, labels, num_items_in_batch=None):
 
 @dataclass(frozen=True)
 class Runs:
-    """The same run three times, since each spends its first ten seconds importing."""
+    """The same run three times."""
 
     whole: RunFolder
     paused: RunFolder

@@ -61,7 +61,7 @@ EXTENDED = 70
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs that were started together, since each spends its first ten seconds importing."""
+    """Runs that several tests look at."""
 
     steered: RunFolder
     bare: RunFolder

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -34,50 +32,17 @@ pytest_plugins = ["tests.engine_fixtures"]
 pytestmark = pytest.mark.slow
 
 LONG = {"max_steps": 100_000, "save_strategy": "no"}
-
-
-@dataclass(frozen=True)
-class Runs:
-    """Runs that were started together, since each spends its first ten seconds importing."""
-
-    saved: RunFolder
-    discarded: RunFolder
-    released: RunFolder
-    evaluating: RunFolder
-    tokenising: RunFolder
+KEEP = {"keep_loaded_minutes": 5}
 
 
 @pytest.fixture(scope="module")
-def runs(lab: Lab, large_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    held_out = tmp_path_factory.mktemp("data") / "held-out.jsonl"
-    held_out.write_text(TRAIN.read_text() * 10)
-    keep = {"keep_loaded_minutes": 5}
-    yield Runs(
-        saved=lab.start(training=LONG, chat=keep, run={"name": "saved"}),
-        discarded=lab.start(data={"chat_template": "chatml"}, training=LONG, chat=keep, run={"name": "discarded"}),
-        released=lab.start(training=LONG, chat=keep, run={"name": "released"}),
-        evaluating=lab.start(
-            training=LONG,
-            evaluation={"source": str(held_out), "eval_steps": 1, "per_device_eval_batch_size": 1},
-            run={"name": "evaluating"},
-        ),
-        tokenising=lab.start(
-            data={"source": str(large_data)}, training=LONG | {"dataset_num_proc": 2}, run={"name": "tokenising"}
-        ),
-    )
+def saved(lab: Lab) -> RunFolder:
+    """A run that is stopped, and whose model stays loaded."""
+    return lab.start(training=LONG, chat=KEEP, run={"name": "saved"})
 
 
-@pytest.fixture(scope="module")
-def large_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """So many rows that to tokenise them takes many seconds."""
-    path = tmp_path_factory.mktemp("data") / "large.jsonl"
-    path.write_text(TRAIN.read_text() * 150)
-    return path
-
-
-@pytest.mark.usefixtures("runs")
-def test_stop_while_importing_ends_the_engine_at_once(lab: Lab) -> None:
-    folder = lab.start(run={"name": "importing"})
+def test_stop_while_importing_ends_the_engine_at_once(cold_lab: Lab) -> None:
+    folder = cold_lab.start(run={"name": "importing"})
     wait_for(folder, in_phase("importing"))
     processes = [worker_of(folder), *worker_of(folder).parents()[:1]]
     asked = time.monotonic()
@@ -90,59 +55,67 @@ def test_stop_while_importing_ends_the_engine_at_once(lab: Lab) -> None:
     assert read_state(folder).status == "stopped"
 
 
-def test_stop_keeps_what_was_learned_so_far(runs: Runs) -> None:
-    state = _stop(runs.saved, commands.Stop())
-    assert (state.status, state.result) == ("stopped", str(runs.saved.adapter))
-    assert read_model(str(runs.saved.adapter)).parameters
+def test_stop_keeps_what_was_learned_so_far(saved: RunFolder) -> None:
+    state = _stop(saved, commands.Stop())
+    assert (state.status, state.result) == ("stopped", str(saved.adapter))
+    assert read_model(str(saved.adapter)).parameters
     assert state.chat_ready
 
 
-def test_a_signal_ends_an_engine_that_only_keeps_a_model_loaded(runs: Runs) -> None:
-    wait_for(runs.saved, ended, 90)
-    worker = worker_of(runs.saved)
+def test_a_signal_ends_an_engine_that_only_keeps_a_model_loaded(saved: RunFolder) -> None:
+    wait_for(saved, ended, 90)
+    worker = worker_of(saved)
     worker.terminate()
     wait_gone([worker], 5)
-    assert read_state(runs.saved).status == "stopped"
+    assert read_state(saved).status == "stopped"
 
 
-def test_stop_in_the_middle_of_an_evaluation_does_not_wait_for_its_end(runs: Runs) -> None:
-    wait_for(runs.evaluating, at_step(1), 90)
-    send(runs.evaluating, commands.Stop())
-    state = wait_for(runs.evaluating, ended, 10)
-    assert (state.status, state.result) == ("stopped", str(runs.evaluating.adapter))
+def test_stop_in_the_middle_of_an_evaluation_does_not_wait_for_its_end(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "held-out.jsonl").write_text(TRAIN.read_text() * 10)
+    evaluation = {"source": str(tmp_path / "held-out.jsonl"), "eval_steps": 1, "per_device_eval_batch_size": 1}
+    folder = lab.start(training=LONG, evaluation=evaluation, run={"name": "evaluating"})
+    wait_for(folder, at_step(1), 90)
+    send(folder, commands.Stop())
+    state = wait_for(folder, ended, 10)
+    assert (state.status, state.result) == ("stopped", str(folder.adapter))
     assert (len(state.steps), len(state.evaluations)) == (1, 0)
     assert read_model(state.result).parameters
 
 
-def test_release_while_training_waits_for_its_end_and_keeps_nothing_loaded(runs: Runs) -> None:
-    before = wait_for(runs.released, at_step(3), 90)
-    send(runs.released, commands.Release())
-    send(runs.released, commands.Chat(id="early", speakers=(commands.Speaker("tuned", (commands.Message("user", "hi"),)),)))
-    refused = wait_for(runs.released, _replied)
+def test_release_while_training_waits_for_its_end_and_keeps_nothing_loaded(lab: Lab) -> None:
+    folder = lab.start(training=LONG, chat=KEEP, run={"name": "released"})
+    before = wait_for(folder, at_step(3), 90)
+    send(folder, commands.Release())
+    send(folder, commands.Chat(id="early", speakers=(commands.Speaker("tuned", (commands.Message("user", "hi"),)),)))
+    refused = wait_for(folder, _replied)
     assert refused.status == "training"
-    wait_for(runs.released, at_step(len(before.steps) + 10))
-    send(runs.released, commands.Stop())
-    state = wait_for(runs.released, ended, 20)
-    assert (state.status, state.result, state.chat_ready) == ("stopped", str(runs.released.adapter), False)
-    wait_for(runs.released, engine_gone, 10)
+    wait_for(folder, at_step(len(before.steps) + 10))
+    send(folder, commands.Stop())
+    state = wait_for(folder, ended, 20)
+    assert (state.status, state.result, state.chat_ready) == ("stopped", str(folder.adapter), False)
+    wait_for(folder, engine_gone, 10)
 
 
-def test_stop_can_throw_away_what_was_learned(runs: Runs) -> None:
+def test_stop_can_throw_away_what_was_learned(lab: Lab) -> None:
     """Its chat template is one of Unsloth's, whose code leaves things behind in the working directory."""
-    state = _stop(runs.discarded, commands.Stop(discard=True))
+    folder = lab.start(data={"chat_template": "chatml"}, training=LONG, chat=KEEP, run={"name": "discarded"})
+    state = _stop(folder, commands.Stop(discard=True))
     assert (state.status, state.result, state.chat_ready) == ("stopped", "", False)
-    assert not runs.discarded.adapter.exists()
-    wait_for(runs.discarded, engine_gone, 10)
-    assert {path.name for path in runs.discarded.path.iterdir()} <= {
+    assert not folder.adapter.exists()
+    wait_for(folder, engine_gone, 10)
+    assert {path.name for path in folder.path.iterdir()} <= {
         "session.toml", "provenance.json", "events.jsonl", "commands.jsonl", "engine.lock", "engine.log", "checkpoints",
     }  # fmt: skip
 
 
-def test_stop_while_tokenising_ends_the_helpers_too(runs: Runs) -> None:
-    wait_for(runs.tokenising, in_phase("tokenising"))
-    processes = poll(lambda: _with_helpers(runs.tokenising), 20, "no tokenising processes")
-    send(runs.tokenising, commands.Stop())
-    state = wait_for(runs.tokenising, ended, 5)
+def test_stop_while_tokenising_ends_the_helpers_too(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "large.jsonl").write_text(TRAIN.read_text() * 150)  # many seconds
+    data = {"source": str(tmp_path / "large.jsonl")}
+    folder = lab.start(data=data, training=LONG | {"dataset_num_proc": 2}, run={"name": "tokenising"})
+    wait_for(folder, in_phase("tokenising"))
+    processes = poll(lambda: _with_helpers(folder), 20, "no tokenising processes")
+    send(folder, commands.Stop())
+    state = wait_for(folder, ended, 5)
     wait_gone(processes, 5)
     assert (state.status, state.result, len(state.steps)) == ("stopped", "", 0)
 

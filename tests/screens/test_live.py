@@ -355,15 +355,17 @@ async def test_the_end_of_a_run_that_is_watched_calls_somebody_wherever_they_are
     live_run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called: list[str] = []
+    shown: list[str] = []
     monkeypatch.setattr(live_notice, "call", lambda app, text: called.append(text))
     app = UnslothTui(run=live_run)
+    monkeypatch.setattr(app, "notify", lambda text, **_: shown.append(text))  # a notification is gone after some seconds
     async with app.run_test() as pilot:
         await opened(pilot, app)
         await pilot.press("f7")
         append_line(live_run.events, to_line(events.Finished(outcome="completed")))
         said = f"{live_run.name} is finished"
         await until(pilot, lambda: called == [said])
-        assert [note.message for note in app._notifications] == [said]
+    assert shown == [said]
 
 
 @pytest.mark.parametrize(
