@@ -23,11 +23,11 @@ from tests.lab import (
     ended,
     engine_gone,
     in_phase,
-    run_python,
     wait_for,
     wait_gone,
     worker_of,
 )  # fmt: skip
+from tests.nursery import Nursery
 from tui.engine.dataset import held_out_rows
 from tui.run import commands, events
 from tui.run.folder import RunFolder
@@ -50,25 +50,6 @@ LEARNS: dict[str, dict[str, Any]] = {
     "training": {"max_steps": STEPS, "per_device_train_batch_size": 8, "learning_rate": 1e-2},
 }
 """What lets a model of random weights learn something in a few updates."""
-
-_COMPARE = """
-import json, sys, torch
-from peft import AutoPeftModelForCausalLM
-from transformers import AutoModelForCausalLM, AutoTokenizer
-tokenizer = AutoTokenizer.from_pretrained(sys.argv[2])
-tuned = AutoPeftModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.bfloat16)
-merged = AutoModelForCausalLM.from_pretrained(sys.argv[2], dtype=torch.bfloat16)
-found = []
-for prompt in ("How do I list files?", "Show the date", "hi"):
-    turns = [{"role": "user", "content": prompt}]
-    told = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_tensors="pt", return_dict=True)
-    ids = told["input_ids"]
-    chosen = {"input_ids": ids, "max_new_tokens": 20, "do_sample": False}
-    with tuned.disable_adapter():
-        base = tuned.generate(**chosen)[0].tolist()
-    found.append([tuned.generate(**chosen)[0].tolist(), merged.generate(**chosen)[0].tolist(), base])
-print("\\n" + json.dumps(found))
-"""
 
 
 @dataclass(frozen=True)
@@ -245,9 +226,10 @@ def test_what_is_compared_was_never_trained_on(fine: RunState, coarse: RunState)
     assert not asked & set(kept)
 
 
-def test_the_merged_model_says_what_the_adapter_says(runs: Runs, coarse: RunState) -> None:
+def test_the_merged_model_says_what_the_adapter_says(runs: Runs, coarse: RunState, engines: Nursery, tmp_path: Path) -> None:
     merged = runs.coarse.path / "exports" / "merged-16bit"
-    answers = json.loads(run_python("-c", _COMPARE, str(runs.coarse.adapter), str(merged)).splitlines()[-1])
+    told = engines.run("tests.engine.merged", str(runs.coarse.adapter), str(merged), place=tmp_path)
+    answers = json.loads(told.splitlines()[-1])
     for adapter, whole, base in answers:
         assert adapter == whole
         assert adapter != base
