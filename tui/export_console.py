@@ -113,8 +113,9 @@ def differences(record: Record) -> list[str]:
             one = it.difference
             text = f"{proof.subject or record.name}: {it.prompt!r} differs at token {one.at}"
             text += f" ({it.same} the same): {one.expected!r} became {one.found!r}"
-            if one.logits and one.logits_found:
+            if one.logits:
                 text += f"; logits {one.logits[0]:.3f} and {one.logits[1]:.3f} in the run"
+            if one.logits_found:
                 text += f", {one.logits_found[0]:.3f} and {one.logits_found[1]:.3f} in the export"
             told.append(text)
     return told

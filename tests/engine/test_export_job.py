@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -11,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.lab import ROOT, Lab, poll, run_python
+from tests.lab import Lab, poll, run_python
+from tests.tiny_adapter import write_adapter
 from tui.run import export_jobs
 from tui.run.export_commands import Export
 from tui.run.export_jobs import Job, JobState
@@ -33,7 +33,7 @@ def run_of(lab: Lab, model: Path, name: str) -> RunFolder:
     folder.path.mkdir(parents=True, mode=0o700)
     session = lab.session(model={"name": str(model), "load_in_4bit": True}, evaluation={"sample_prompts": PROMPTS})
     file.save(session, folder.session)
-    run_python(str(ROOT / "tests" / "tiny_adapter.py"), str(model), str(folder.adapter))
+    write_adapter(model, folder.adapter)
     return folder
 
 
@@ -96,27 +96,6 @@ def test_the_card_names_the_model_and_no_folder_of_this_machine(
         card = (finished.exports / to / "README.md").read_text()
         assert card.startswith("---\n") and "**tiny**" in card
         assert str(finished.path.parent) not in card and "/tmp" not in card
-
-
-COMPARE = """
-import json, sys, torch
-from pathlib import Path
-from tui.engine.export import greedy
-tokenizer = greedy.tokenizer_in(Path(sys.argv[1]), trusted=False)
-words = tokenizer("the lines of a file")["input_ids"][:3]
-logits = torch.zeros(3, len(tokenizer))
-logits[range(3), words] = 2.0
-other = logits.clone()
-other[2, 7] = 3.0
-one, two = greedy.Answer(words, logits, 3), greedy.Answer([*words[:2], 7], other, 3)
-found = greedy.compared(tokenizer, "?", one, two).difference
-print(json.dumps([found.at, found.logits, found.logits_found]))
-"""
-
-
-def test_where_an_export_says_something_else_both_logits_are_told(tiny_model: Path) -> None:
-    told = json.loads(run_python("-c", COMPARE, str(tiny_model)).splitlines()[-1])
-    assert told == [3, [2.0, 0.0], [2.0, 3.0]]  # each holds its own token for the likelier one
 
 
 def given_up(lab: Lab, finished: RunFolder, end: Callable[[Export, RunFolder], None]) -> JobState:

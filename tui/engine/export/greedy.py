@@ -1,9 +1,8 @@
-"""Answers of a model that was loaded without Unsloth, always with the likeliest token, and where two of them part."""
+"""Answers of a model that was loaded without Unsloth, always with the likeliest token."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +10,7 @@ import psutil
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from tui.run.exports import Asked, Difference
-
-TOKENS = 48
-"""The longest answer that is compared."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a model says, and goes on to say where it would have ended: short answers alone would prove little."""
-
-    tokens: list[int]
-    logits: torch.Tensor
-    """Of shape (tokens, vocabulary), float32, on the CPU."""
-    length: int
-    """Tokens up to the end of the answer."""
-
-    @property
-    def spoken(self) -> list[int]:
-        """The answer alone."""
-        return self.tokens[: self.length]
+from tui.engine.export.answers import TOKENS, Answer, ended
 
 
 def load(model: str, adapter: Path | None, *, trusted: bool, revision: str | None = None) -> Any:
@@ -79,32 +59,8 @@ def answer(model: Any, tokenizer: Any, ids: Sequence[int]) -> Answer:
             return_dict_in_generate=True,
             output_logits=True,
         )
-    logits = torch.stack([step[0].float().cpu() for step in made.logits])
-    likeliest = logits.argmax(dim=1).tolist()
-    length = next((at for at, token in enumerate(likeliest) if token in ends), len(likeliest))
-    return Answer(made.sequences[0, asked.shape[1] :].tolist(), logits, length)
-
-
-def compared(tokenizer: Any, prompt: str, expected: Answer, found: Answer) -> Asked:
-    """Two answers beside each other, with the logits where they part."""
-    same = same_tokens(expected.tokens, found.tokens)
-    difference = None
-    if same < min(len(expected.tokens), len(found.tokens)):
-        one, other = expected.tokens[same], found.tokens[same]
-        difference = Difference(
-            at=same + 1,
-            expected=tokenizer.decode([one]),
-            found=tokenizer.decode([other]),
-            logits=(float(expected.logits[same, one]), float(expected.logits[same, other])),
-            logits_found=(float(found.logits[same, one]), float(found.logits[same, other])),
-        )
-    said = [tokenizer.decode(it.spoken, skip_special_tokens=True) for it in (expected, found)]
-    return Asked(prompt, said[0], said[1], same, len(expected.tokens), difference)
-
-
-def same_tokens(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens from the first on are the same."""
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    logits = torch.stack([step[0].float().cpu() for step in made.logits]).numpy()
+    return ended(made.sequences[0, asked.shape[1] :].tolist(), logits, frozenset(ends))
 
 
 def free(model: Any) -> None:

@@ -168,6 +168,7 @@ class Job:
         """Load it again in a fresh process and let it speak; what cannot be loaded at all is no export."""
         if ahead.unprovable:
             return (Proof("", "transformers", why_not=ahead.unprovable),)
+        self.tell("proving", "loading the run without Unsloth, to hear what it says")
         try:
             where = self._environment(on_gpu=ahead.proves_on_gpu)
             told = Child(PROVE, self.folder, self.scratch).work(where, self.look_up)

@@ -6,10 +6,13 @@ import importlib.util
 import os
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.engine.export.greedy import TOKENS, same_tokens
+import numpy as np
+
+from tui.engine.export.answers import TOKENS, Answer, compared, ended, same_tokens
 from tui.machine.llama_cpp import SPEAKERS, speaker
 from tui.run.exports import Asked, Difference
 
@@ -19,62 +22,94 @@ if TYPE_CHECKING:
 PATIENCE_S = 600.0
 HEADER = "the gguf package"
 NOT_HERE = f"not asked anything: neither llama-cpp-python nor {' or '.join(SPEAKERS)} is here"
+AS_TEXT = "its answers were compared as text: the program tells no logits"
+SAME_CUT = "it cuts the prompts into the same tokens"
+OTHER_CUT = "it cuts the prompt into other tokens than the model does"
 Tell = Callable[[str], None]
-Say = Callable[[str], str]
+Ask = Callable[[str, list[int], Answer], Asked]
+"""Asks a prompt, given as text and as tokens, and compares with the answer of the run. Raises OSError, ValueError."""
 
 
 def ask_llama(path: Path, told: Reference, tell: Tell) -> tuple[list[Asked], str, list[str], list[str]]:
     """The answers of llama.cpp beside those of the run, with what it was asked, what else is to be said, what is wrong."""
-    say, how = _speaking(path)
-    if say is None:
+    program = speaker()
+    if importlib.util.find_spec("llama_cpp") is not None:
+        ask, how, remark = _package(path, told), "llama-cpp-python", SAME_CUT
+    elif program is not None:
+        ask, how, remark = partial(_ask_program, program, path, told.tokenizer), f"llama.cpp ({program.name})", AS_TEXT
+    else:
         return [], HEADER, [NOT_HERE], []
     found = []
     for at, (prompt, ids, expected) in enumerate(zip(told.prompts, told.ids, told.answers, strict=True), 1):
         tell(f"{path.name} answers prompt {at} of {len(told.ids)} in llama.cpp")
         try:
-            text = say(_text_of(told.tokenizer, ids))
-        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            found.append(ask(prompt, ids, expected))
+        except (OSError, subprocess.SubprocessError, ValueError, RuntimeError) as error:
             return [], how, [], [f"{how} fails with it: {' '.join(str(error).split())[-200:]}"]
-        found.append(_compared(told.tokenizer, prompt, expected.spoken, text))
-    return found, how, [], []
+    return found, how, [remark], []
 
 
-def _compared(tokenizer: Any, prompt: str, expected: list[int], text: str) -> Asked:
-    """An answer that is only known as text: cut into tokens again, which need not give the same cut at its end."""
-    wanted = tokenizer.decode(expected, skip_special_tokens=True)
+# ---- the package: tokens go in and come out, with logits
+
+
+def _package(path: Path, told: Reference) -> Ask:
+    from llama_cpp import Llama
+
+    longest = max(map(len, told.ids)) + TOKENS
+    model = Llama(model_path=str(path), n_ctx=longest, logits_all=True, verbose=False)
+
+    def ask(prompt: str, ids: list[int], expected: Answer) -> Asked:
+        text = _text_of(told.tokenizer, ids)
+        if model.tokenize(text.encode(), add_bos=len(ids) > 0 and ids[0] == model.token_bos(), special=True) != ids:
+            raise ValueError(OTHER_CUT)
+        return compared(told.tokenizer, prompt, expected, _answer(model, ids, expected))
+
+    return ask
+
+
+def _answer(model: Any, ids: list[int], expected: Answer) -> Answer:
+    """As `greedy.answer` has it: always the likeliest token, and after the end the likeliest one but the end."""
+    model.reset()
+    model.eval(ids)
+    tokens: list[int] = []
+    rows = []
+    while len(tokens) < len(expected.tokens):
+        rows.append(np.array(model.scores[model.n_tokens - 1]))
+        allowed = rows[-1].copy()
+        allowed[list(expected.ends)] = -np.inf
+        tokens.append(int(allowed.argmax()))
+        model.eval(tokens[-1:])
+    return ended(tokens, np.stack(rows), expected.ends)
+
+
+# ---- a program: text goes in and comes out
+
+
+def _ask_program(program: Path, path: Path, tokenizer: Any, prompt: str, ids: list[int], expected: Answer) -> Asked:
+    speak = _simple if program.name == "llama-simple" else _complete
+    text = speak(program, path, _text_of(tokenizer, ids))
+    wanted = tokenizer.decode(expected.spoken, skip_special_tokens=True)
+    if text.startswith(wanted.rstrip()) and wanted.rstrip():
+        return Asked(prompt, wanted, text, expected.length, expected.length)
+    return _parted(tokenizer, prompt, expected, wanted, text)
+
+
+def _parted(tokenizer: Any, prompt: str, expected: Answer, wanted: str, text: str) -> Asked:
+    """An answer that is only known as text: cut into tokens again, to find the first that the run has not."""
     tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
-    kept = [token for token in expected if token not in tokenizer.all_special_ids]
-    if text.startswith(wanted.rstrip()) and len(wanted.rstrip()):
-        return Asked(prompt, wanted, text, len(expected), len(expected))
-    same = same_tokens(kept, tokens)
-    decoded = [tokenizer.decode(it[same : same + 1]) for it in (kept, tokens)]
-    return Asked(prompt, wanted, text, same, len(expected), Difference(same + 1, decoded[0], decoded[1]))
+    same = same_tokens(expected.spoken, tokens)
+    one, other = ([*it[same : same + 1], tokenizer.eos_token_id][0] for it in (expected.spoken, tokens))
+    logits = (
+        (float(expected.logits[same, one]), float(expected.logits[same, other])) if same < len(expected.logits) else None
+    )
+    difference = Difference(same + 1, tokenizer.decode([one]), tokenizer.decode([other]), logits)
+    return Asked(prompt, wanted, text, same, expected.length, difference)
 
 
 def _text_of(tokenizer: Any, ids: list[int]) -> str:
     """The prompt as a text, without the token that begins every text where llama.cpp adds that itself."""
     adds = tokenizer.bos_token_id is not None and tokenizer("x")["input_ids"][:1] == [tokenizer.bos_token_id]
     return str(tokenizer.decode(ids[1:] if adds and ids[:1] == [tokenizer.bos_token_id] else ids))
-
-
-def _speaking(path: Path) -> tuple[Say | None, str]:
-    """What goes on with a text, and its name; None where nothing can."""
-    if importlib.util.find_spec("llama_cpp") is not None:
-        from llama_cpp import Llama
-
-        model = Llama(model_path=str(path), n_ctx=2048, verbose=False, seed=0)
-
-        def in_process(text: str) -> str:
-            made = model(text, max_tokens=TOKENS, temperature=0.0, top_k=1)
-            return str(made["choices"][0]["text"])
-
-        return in_process, "llama-cpp-python"
-    program = speaker()
-    if program is None:
-        return None, ""
-    if program.name == "llama-simple":
-        return lambda text: _simple(program, path, text), f"llama.cpp ({program.name})"
-    return lambda text: _complete(program, path, text), f"llama.cpp ({program.name})"
 
 
 def _complete(program: Path, path: Path, text: str) -> str:
@@ -87,7 +122,7 @@ def _simple(program: Path, path: Path, text: str) -> str:
     """It prints the prompt too, with its special tokens, before the answer."""
     _, found, answer = _run([str(program), "-m", str(path), "-n", str(TOKENS), text]).partition(text)
     if not found:
-        raise ValueError(f"{program.name} cuts the prompt into other tokens than the model does")
+        raise ValueError(OTHER_CUT)
     return answer.removesuffix("\n")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tui.engine.emit import emitter
 from tui.engine.export import greedy
+from tui.engine.export.answers import Answer, compared
 from tui.engine.export.children import answering
 from tui.engine.export.gguf_file import check_gguf
 from tui.engine.export.llama import ask_llama
@@ -39,7 +40,7 @@ class Reference:
     tokenizer: Any
     prompts: list[str]
     ids: list[list[int]]
-    answers: list[greedy.Answer]
+    answers: list[Answer]
 
 
 def prove(job: RunFolder, place: Path) -> list[dict[str, Any]]:
@@ -51,7 +52,6 @@ def prove(job: RunFolder, place: Path) -> list[dict[str, Any]]:
     def tell(text: str) -> None:
         emit(ExportMoved(stage="proving", text=text))
 
-    tell("loading the run without Unsloth, to hear what it says")
     ahead = look_ahead(asked)
     run = RunFolder(Path(asked.run))
     model = file.load_as_written(run.session).model
@@ -95,7 +95,7 @@ def of_folder(place: Path, base: str, told: Reference, asked: Export, tell: Tell
     answers = []
     for at, (prompt, ids, expected) in enumerate(zip(told.prompts, told.ids, told.answers, strict=True), 1):
         tell(f"the export answers prompt {at} of {len(told.ids)}")
-        answers.append(greedy.compared(told.tokenizer, prompt, expected, greedy.answer(loaded, told.tokenizer, ids)))
+        answers.append(compared(told.tokenizer, prompt, expected, greedy.answer(loaded, told.tokenizer, ids)))
     checks = ["loads with transformers"] + (["has its chat template"] if told.tokenizer.chat_template else [])
     how = "transformers and peft" if base else "transformers"
     return Proof("", how, tuple(answers), tuple(checks), exact=asked.to != "merged-4bit")
