@@ -229,7 +229,7 @@ def _push_notes(asked: Export, base: str) -> Iterator[str]:
     if asked.to == "adapter" and asked.push and is_path(base) and not asked.push.base:
         known = hub_name(base)
         text = f"the pushed adapter names its base model by a folder of this machine, where nobody else finds it ({base})"
-        yield f"{text}; name it as on the hub, as in --base-model {known or 'OWNER/NAME'}"
+        yield f"{text}; say what it is called on the hub (--base-model {known or 'OWNER/NAME'})"
 
 
 def _disk_problems(ahead: Ahead) -> Iterator[str]:

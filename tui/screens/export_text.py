@@ -35,7 +35,7 @@ def needs(ahead: Ahead) -> str:
     lines = [f"Needs {ahead.told()}."]
     lines += [f"Cannot be made here: {text}." for text in ahead.problems]
     lines += [f"Cannot be compared with the run: {ahead.unprovable}."] if ahead.unprovable else []
-    return "\n".join([*lines, *ahead.notes])
+    return "\n".join([*lines, *(f"Note: {note}." for note in ahead.notes)])
 
 
 def bar(fraction: float | None) -> str:
