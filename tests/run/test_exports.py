@@ -103,6 +103,20 @@ def test_what_cannot_work_is_refused_with_its_numbers(
     assert expected in "; ".join(look_ahead(asked(run, to, *quants)).problems)
 
 
+def test_a_run_that_cannot_be_written_to_is_refused_before_anything_is_loaded(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_ahead.os, "access", lambda path, mode: path != run.path)
+    assert f"nothing can be written to {run.path}" in look_ahead(asked(run)).problems[0]
+
+
+def test_what_an_export_takes_the_place_of_is_named(run: RunFolder) -> None:
+    assert look_ahead(asked(run, "adapter")).notes == ()
+    (run.exports / "adapter").mkdir(parents=True)
+    write_record(run.exports / "adapter", made(run))
+    assert "takes the place of the adapter of" in look_ahead(asked(run, "adapter")).notes[0]
+
+
 def test_what_the_gpu_has_no_room_for_is_merged_on_the_processor(run: RunFolder, box: SimpleNamespace) -> None:
     box.gpu = 1_000
     ahead = look_ahead(asked(run))

@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,7 @@ from tui.machine.host import free_disk_bytes
 from tui.machine.llama_cpp import CONVERTER, llama_cpp_folder
 from tui.run.export_base import HUB_NAME, base_card, hub_name, is_quantised, sixteen_bit_name
 from tui.run.export_commands import Export, ExportKind, Push
+from tui.run.exports import read_record
 from tui.run.folder import RunFolder
 from tui.run.gpu_choice import NO_GPU, devices_here
 from tui.session import file
@@ -88,12 +90,12 @@ def look_ahead(asked: Export) -> Ahead:
         which = "no result" if asked.step is None else f"no checkpoint of update {asked.step}"
         missing = not source.is_dir()
         return replace(ahead, problems=(f"{run.name} has {which}: there is no folder {source}" if missing else str(error),))
-    problems = [*_wrong_words(asked, card)]
+    problems = [*_wrong_words(asked, card), *_place_problems(run)]
     base = sixteen_bit_name(card.adapter_of) if card.adapter_of else ""
     model, missing_base = base_card(base, card)
     parameters = model.parameters if model else None
     fetches = base if model is None and not missing_base else ""
-    notes = (*_fetch_notes(fetches), *_push_notes(asked, base))
+    notes = (*_fetch_notes(fetches), *_push_notes(asked, base), *_replace_notes(asked))
     ahead = replace(ahead, base=base, fetches=fetches, proves_on_gpu=_fits_gpu(session, parameters), notes=notes)
     if missing_base and asked.to in NEED_NO_BASE:
         ahead, missing_base = replace(ahead, unprovable=missing_base[0]), []
@@ -230,6 +232,17 @@ def _push_notes(asked: Export, base: str) -> Iterator[str]:
         known = hub_name(base)
         text = f"the pushed adapter names its base model by a folder of this machine, where nobody else finds it ({base})"
         yield f"{text}; say what it is called on the hub (--base-model {known or 'OWNER/NAME'})"
+
+
+def _replace_notes(asked: Export) -> Iterator[str]:
+    if old := read_record(RunFolder(Path(asked.run)).exports / asked.name):
+        yield f"it takes the place of the {old.name} of {datetime.fromtimestamp(old.created):%d %B, %H:%M}, once it is whole"
+
+
+def _place_problems(run: RunFolder) -> Iterator[str]:
+    place = run.exports if run.exports.is_dir() else run.path
+    if not os.access(place, os.W_OK):
+        yield f"nothing can be written to {place}; give yourself the right to, or copy the run elsewhere"
 
 
 def _disk_problems(ahead: Ahead) -> Iterator[str]:

@@ -111,7 +111,7 @@ class Job:
             ahead = self._fetch(ahead)
         clear_leftovers(self.run)
         self.scratch.mkdir(parents=True, mode=0o700)
-        notes = (*ahead.notes, *self._write(ahead))
+        notes = self._write(ahead)
         record = Record(
             name=self.asked.name,
             to=self.asked.to,
