@@ -100,6 +100,14 @@ def test_a_model_without_turns_goes_on_with_what_it_is_given(tmp_path: Path) -> 
     assert 'TEMPLATE """{{ .Prompt }}"""' in text
 
 
+def test_a_stop_text_stands_in_its_quotes_as_it_is(tmp_path: Path) -> None:
+    """Ollama strips the outer quotes and takes the rest literally."""
+    tokenizer = Tokenizer(None)
+    tokenizer.eos_token = 'end"of\\turn'
+    text, _ = written(tmp_path, tokenizer)
+    assert 'PARAMETER stop "end"of\\turn"\n' in text
+
+
 def test_stop_texts_are_the_end_token_and_the_marks_of_turns() -> None:
     tokenizer = Tokenizer(CHATML)
     assert stop_texts(tokenizer, turns_of(tokenizer)) == ["<|im_end|>", "<|im_start|>"]

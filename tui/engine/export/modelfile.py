@@ -69,7 +69,8 @@ def write_modelfile(place: Path, gguf: str, tokenizer: Any, session: Session) ->
             notes.append(NOT_SAID.format(error))
     if turns and turns.default_system:
         lines.append(f'SYSTEM """{turns.default_system}"""')
-    lines += [f'PARAMETER stop "{_quoted(text)}"' for text in stop_texts(tokenizer, turns)]
+    # Ollama takes what stands between the first quote and the last one of a line, and knows no backslashes
+    lines += [f'PARAMETER stop "{text}"' for text in stop_texts(tokenizer, turns)]
     lines.append(f"PARAMETER num_ctx {session.model.max_seq_length}")
     (place / "Modelfile").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return notes
@@ -141,7 +142,3 @@ def _rendered(tokenizer: Any, said: list[tuple[str, str]], *, opened: bool = Tru
         )
     except Exception as error:  # a template may refuse a conversation in its own words
         raise Irregular(f"it refuses a conversation ({' '.join(str(error).split())[:80]})") from None
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
