@@ -208,9 +208,10 @@ def uses(exported: Exported) -> dict[str, str]:
 
 def _uses(place: Path, record: Record) -> Iterator[tuple[str, str]]:
     here, name = shlex.quote(str(place)), _slug(record)
-    if record.to == "adapter":
-        load = f"from peft import AutoPeftModelForCausalLM as M; m = M.from_pretrained({json.dumps(str(place))})"
+    if record.to != "gguf":
+        load = f'from transformers import pipeline as p; chat = p("text-generation", {json.dumps(str(place))})'
         yield "transformers", f"python -i -c {shlex.quote(load)}"
+    if record.to == "adapter":
         yield "vLLM", f"vllm serve {shlex.quote(record.base)} --enable-lora --lora-modules {name}={here}"
     elif record.to == "gguf":
         ggufs = [it.path for it in record.files if it.path.endswith(".gguf")]
@@ -219,7 +220,6 @@ def _uses(place: Path, record: Record) -> Iterator[tuple[str, str]]:
         if any(it.path == "Modelfile" for it in record.files):
             yield "Ollama", f"ollama create {name} -f {shlex.quote(str(place / 'Modelfile'))} && ollama run {name}"
     else:
-        yield "transformers", f"transformers chat {here}"
         yield "vLLM", f"vllm serve {here} --served-model-name {name}"
 
 
