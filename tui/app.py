@@ -22,6 +22,7 @@ from tui.machine.sampler import Sampler
 from tui.run import going_on, queue
 from tui.run.events import Inspected, PhaseChanged, Previewed
 from tui.run.folder import RunFolder
+from tui.run.handed import read_handed
 from tui.run.preflight import preflight
 from tui.run.state import RunState
 from tui.screens import live_notice, messages
@@ -268,7 +269,7 @@ class UnslothTui(ChatApp):
 
         if reason := await asyncio.to_thread(hindrance):
             self.notify(plain(f"{folder.name} cannot go on: {reason}"), severity="error", markup=False)
-        elif event.queued:
+        elif event.queued and not read_handed(folder):  # Slurm has a queue of its own
             if self.try_to(lambda: queue.enqueue_again(folder, values)):
                 self.post_message(messages.RunPicked(folder))
         elif self.ask(lambda: self.client.resume(folder, values)):

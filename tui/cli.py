@@ -16,6 +16,7 @@ from tui import cli_export
 from tui.cli_fit import fit
 from tui.cli_parts import AsJson, RunName, SessionFile, Trust, find, load, load_checked, refuse, say
 from tui.cli_queue import queue_app, queue_cancel
+from tui.cli_submit import submit
 
 if TYPE_CHECKING:
     from tui.run.folder import RunFolder
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(queue_app, name="queue", invoke_without_command=True)
 app.command()(fit)
+app.command()(submit)
 app.command()(cli_export.export)
 app.command()(cli_export.exports)
 
@@ -187,10 +189,9 @@ def attach(name: RunName = "latest") -> None:
 
 @app.command()
 def stop(name: RunName, discard: Annotated[bool, typer.Option(help="Throw away what was learned.")] = False) -> None:
-    """Stop a run at its next update; what was learned is saved unless --discard is given."""
+    """Stop a run at its next update; what was learned is saved unless --discard is given. In Slurm too."""
     from tui import console
-    from tui.run.commands import Stop
-    from tui.run.process import send
+    from tui.run.stopping import stop as stop_run
     from tui.run.watcher import read_state
 
     folder = find(name)
@@ -201,8 +202,7 @@ def stop(name: RunName, discard: Annotated[bool, typer.Option(help="Throw away w
     state = read_state(folder)
     if state.ended:
         refuse([f"{folder.name} is not running: it is {state.status}"])
-    send(folder, Stop(discard=discard))
-    console.say(f"{folder.name} was asked to stop")
+    console.say(stop_run(folder, discard=discard))
 
 
 @app.command()
@@ -217,6 +217,8 @@ def pause(name: RunName) -> None:
     if folder.ticket.exists():
         refuse([f"{folder.name} waits in the queue; keep it waiting with: unsloth-tui queue hold {folder.name}"])
     state = read_state(folder)
+    if state.status == "waiting" and state.hindrance:
+        refuse([f"{folder.name} has nothing to pause: {state.hindrance}"])
     if state.ended:
         refuse([f"{folder.name} is not running: it is {state.status}"])
     send(folder, Pause())
@@ -233,6 +235,7 @@ def resume(
     """Let a run go on that was paused, stopped, killed or has finished, from its last checkpoint."""
     from tui import console, queue_console
     from tui.run.going_on import make_room, wait_until_it_does, why_not
+    from tui.run.handed import read_handed
     from tui.run.lines import Tail
     from tui.run.process import resume_run
 
@@ -240,6 +243,8 @@ def resume(
     if reason := why_not(folder, steps):
         refuse([f"{folder.name} cannot go on: {reason}"])
     values: dict[str, int | float] = {} if steps is None else {"training.max_steps": steps}
+    if queue and read_handed(folder):
+        refuse([f"{folder.name} goes on in Slurm, which has a queue of its own; leave out --queue"])
     if queue and watch:
         refuse(["--watch cannot wait for a run in the queue; watch it once it goes on"])
     if queue:

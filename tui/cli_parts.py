@@ -31,7 +31,6 @@ def load_checked(path: Path, trust: bool) -> Session:
     """The session of a file, refused with every problem at once when it cannot be trained or was not agreed to."""
     from tui import console
     from tui.run.preflight import preflight
-    from tui.session import consent
 
     session = load(path)
     problems = preflight(session)
@@ -39,13 +38,20 @@ def load_checked(path: Path, trust: bool) -> Session:
         refuse(str(problem) for problem in problems if problem.blocking)
     for problem in problems:
         console.say(f"advice: {problem}")
+    agree_to_code(session, trust)
+    return session
+
+
+def agree_to_code(session: Session, trust: bool) -> None:
+    """Refuse a session that brings code which was not agreed to, unless that is done now."""
+    from tui.session import consent
+
     codes = consent.unagreed(session)
     if codes and not trust:
         brings = "; ".join(code.text for code in codes)
         refuse([f"this session would run {brings}; if you agree to that, once and for all, add --trust"])
     if codes:
         consent.agree(codes)
-    return session
 
 
 def find(name: str) -> RunFolder:

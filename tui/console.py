@@ -13,6 +13,7 @@ from typing import Any
 from tui import words
 from tui.run import commands, events
 from tui.run.folder import RunFolder
+from tui.run.handed import why_kept
 from tui.run.listing import RunRow, read_row
 from tui.run.process import send
 from tui.run.state import RunState, exact_share, fold, form_share
@@ -40,7 +41,7 @@ def watch(folder: RunFolder, *, as_json: bool = False, stop_on_interrupt: bool =
     state = RunState()
     count = 0
     starts = sum(isinstance(event, events.Resumed) for event in read_events(folder))  # an end may be followed by a new start
-    while not (state.ended and len(state.resumed) >= starts):
+    while not (state.ended and len(state.resumed) >= starts and not _goes_on_in_slurm(folder, state)):
         try:
             event = next(told)
             count += not isinstance(event, events.EngineSeen)
@@ -60,6 +61,11 @@ def watch(folder: RunFolder, *, as_json: bool = False, stop_on_interrupt: bool =
     if not as_json:
         say_end(folder, state)
     return state
+
+
+def _goes_on_in_slurm(folder: RunFolder, state: RunState) -> bool:
+    """Whether a run that was interrupted may go on by itself: its job is not gone, and may get another turn."""
+    return state.status in ("paused", "crashed") and bool(why_kept(folder))
 
 
 def say_end(folder: RunFolder, state: RunState) -> None:
@@ -174,6 +180,8 @@ def _line(event: events.Event, state: RunState) -> str:
             return f"checkpoint at step {event.step}: {words.size(event.bytes)}"
         case events.Warned():
             return f"warning: {event.text} {event.advice}"
+        case events.EngineSeen(alive=True):
+            return event.reason
     return ""
 
 

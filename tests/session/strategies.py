@@ -24,6 +24,11 @@ PATTERNED = {
     "evaluation.metric_for_best_model": ["eval_loss", "eval_x_2"],
     "evaluation.split": ["train", "test[:10%]"],
     "data.split": ["train", "test[:10%]", "[-5:]", "a.b-c[3:7]"],
+    "cluster.mem": ["64G", "0", "4096M"],
+    "cluster.time": ["30", "4:00:00", "2-00:00:00"],
+    "cluster.accelerators": ["H100:8", "A100-80GB"],
+    "cluster.infra": ["aws", "gcp/us-central1", "k8s"],
+    "cluster.bucket": ["s3://mine/runs", "gs://mine"],
     "run.webhook": ["https://hooks.example.com/a?b=c", "http://localhost:8080"],
 }
 NUMBERS = {"data.mix_weights": st.floats(1e-9, 1e9), "data.mix_counts": st.integers(1, 2**63 - 1)}

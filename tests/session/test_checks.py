@@ -19,11 +19,11 @@ from tui.session.checks import check
 from tui.session.facts import Facts
 from tui.session.file import from_table
 from tui.session.problem import Problem
-from tui.session.rules import data, evaluation, export, guards, lora, losses, model, steps
+from tui.session.rules import data, evaluation, export, guards, handover, lora, losses, model, steps
 from tui.session.schema import Session
 from tui.session.sections.lora import PROJECTIONS
 
-RULES = (data, model, lora, steps, losses, evaluation, guards, export)
+RULES = (data, model, lora, steps, losses, evaluation, guards, export, handover)
 
 SOUND: Table = {"model": {"name": "owner/model"}, "data": {"source": "train.jsonl"}}
 NOTHING_KNOWN = Facts()
@@ -429,6 +429,12 @@ CASES = [
         T(export__kinds=["gguf"], export__quantization_method=["q9"]),
         T(export__kinds=["gguf"]),
     ),
+    blocked(
+        "cluster.sbatch_options",
+        T(cluster__sbatch_options=["exclusive", "--nice"]),
+        T(cluster__sbatch_options=["--exclusive", "--nice"]),
+    ),
+    advised("cluster.use_spot", T(cluster__use_spot=True), T(cluster__use_spot=True, cluster__bucket="s3://mine/runs")),
     advised("guards.nan_loss", T(guards__nan_loss="off"), T(guards__nan_loss="stop")),
     advised(
         "export.quantization_method",

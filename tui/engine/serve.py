@@ -52,7 +52,9 @@ def serve(folder: RunFolder, owner: int | None, warm: Warm | None = None) -> int
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     asked: deque[commands.Command] = deque()
-    signal.signal(signal.SIGTERM, lambda *_: asked.extend((commands.Stop(), commands.Release())))
+    # a scheduler that takes the machine away may give the run another turn, which goes on from a checkpoint
+    ending = commands.Pause() if "SLURM_JOB_ID" in os.environ else commands.Stop()
+    signal.signal(signal.SIGTERM, lambda *_: asked.extend((ending, commands.Release())))
     tail = Tail(folder.commands)
     order, fresh = unobeyed(heard(tail))
     asked.extend(fresh)

@@ -31,6 +31,13 @@ def read_host() -> HostReading:
     )
 
 
+def file_system_of(path: Path) -> str:
+    """The kind of file system that a path lies on (ext4, nfs4 ...); empty where that is not known."""
+    real = path.resolve()
+    mounts = [mount for mount in psutil.disk_partitions(all=True) if real.is_relative_to(mount.mountpoint)]
+    return max(mounts, key=lambda mount: len(mount.mountpoint)).fstype if mounts else ""
+
+
 def free_disk_bytes(path: Path) -> int:
     """Bytes that can still be written where `path` is or will be. Raises OSError when nothing above it exists."""
     while not path.exists() and path != path.parent:

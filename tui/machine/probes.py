@@ -47,7 +47,7 @@ from tui.machine.box import (
     Unknown,
 )
 from tui.machine.gpu import GpuReading, driver_version, missing_reason, read_gpus
-from tui.machine.host import free_disk_bytes
+from tui.machine.host import file_system_of, free_disk_bytes
 from tui.machine.llama_cpp import llama_cpp_folder
 from tui.resources import home
 
@@ -159,7 +159,7 @@ def look_at_home(path: Path) -> Home:
     mode = path.stat().st_mode & 0o777 if path.is_dir() else None
     try:
         with tempfile.NamedTemporaryFile(dir=near, prefix=".doctor-") as file:
-            return Home(path, mode, lock_problem=_lock_problem(Path(file.name)), file_system=_file_system(near))
+            return Home(path, mode, lock_problem=_lock_problem(Path(file.name)), file_system=file_system_of(near))
     except OSError as error:
         return Home(path, mode, refused=error.strerror or str(error))
 
@@ -351,10 +351,3 @@ def _lock_problem(path: Path) -> str:
         except OSError:
             return ""
         return "two may hold the same lock"
-
-
-def _file_system(path: Path) -> str:
-    """The kind of file system that a folder lies on, or an empty text."""
-    real = path.resolve()
-    mounts = [mount for mount in psutil.disk_partitions(all=True) if real.is_relative_to(mount.mountpoint)]
-    return max(mounts, key=lambda mount: len(mount.mountpoint)).fstype if mounts else ""

@@ -80,6 +80,11 @@ class RunFolder:
         """The GPU that the queue gave it."""
         return self.path / "assigned.json"
 
+    @property
+    def job(self) -> Path:
+        """What is handed to a cluster or a cloud: the script, the versions, and the number that it was given there."""
+        return self.path / "job"
+
 
 def create_run(session: Session) -> RunFolder:
     """Make the folder of a new run, with its frozen session. Raises OSError.
@@ -87,12 +92,15 @@ def create_run(session: Session) -> RunFolder:
     Relative paths in the session are taken from the working directory.
     """
     session = file.anchored(session, Path.cwd())
-    runs = _private(home() / "runs")
-    words = [datetime.now().strftime("%Y-%m-%d-%H%M"), *(_slug(part) for part in _words_for(session))]
-    name = "-".join(word for word in words if word)
-    folder = RunFolder(_new_folder(runs, name))
+    folder = RunFolder(_new_folder(_private(home() / "runs"), name_for(session)))
     file.write_atomic(folder.session, file.dumps(session))
     return folder
+
+
+def name_for(session: Session) -> str:
+    """What a run of this session that is made now is called; another one of this minute gets a number."""
+    words = [datetime.now().strftime("%Y-%m-%d-%H%M"), *(_slug(part) for part in _words_for(session))]
+    return "-".join(word for word in words if word)
 
 
 def create_workbench() -> RunFolder:

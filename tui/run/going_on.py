@@ -6,6 +6,7 @@ import time
 
 from tui.run import commands, events
 from tui.run.folder import RunFolder
+from tui.run.handed import TASK, read_handed, why_kept
 from tui.run.lines import Tail
 from tui.run.lock import is_held
 from tui.run.process import send
@@ -19,6 +20,11 @@ def why_not(folder: RunFolder, steps: int | None = None) -> str:
     """What keeps a run from going on, with so many updates in all; empty when nothing does."""
     if folder.ticket.exists():
         return "it waits in the queue already"
+    handed = read_handed(folder)
+    if handed and handed.to == "skypilot":
+        return f"it was handed to SkyPilot, which goes on with it by itself; its task is {folder.job / TASK}"
+    if reason := why_kept(folder):
+        return reason
     told = list(read_events(folder))
     state = fold_all(told)
     if is_held(folder.lock) and not state.ended:

@@ -11,6 +11,7 @@ import psutil
 from tui.run import commands
 from tui.run.assigned import assigned
 from tui.run.folder import RunFolder
+from tui.run.handed import read_handed, submit
 from tui.run.lines import append_line
 from tui.run.lock import holder_of, is_running
 from tui.session import file
@@ -46,9 +47,12 @@ def start_engine(
 
 
 def resume_run(folder: RunFolder, values: dict[str, int | float]) -> None:
-    """Let a run go on from its last checkpoint, with some settings changed, by key. Raises OSError."""
+    """Let a run go on from its last checkpoint, here or in Slurm, with some settings changed, by key. Raises OSError."""
     send(folder, commands.Resume(values=values))
-    start_engine(folder)
+    if read_handed(folder):
+        submit(folder)
+    else:
+        start_engine(folder)
 
 
 def device_environment(folder: RunFolder, device: str = "auto") -> dict[str, str]:

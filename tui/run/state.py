@@ -250,6 +250,8 @@ def _resumed(state: RunState, event: ev.Resumed) -> RunState:
 def _engine_seen(state: RunState, event: ev.EngineSeen) -> RunState:
     hindrance = event.reason if event.alive else ""
     state = replace(state, engine_alive=event.alive, chat_ready=state.chat_ready and event.alive, hindrance=hindrance)
+    if event.queued and state.status in ("paused", "crashed"):  # it was interrupted, and goes on when its turn comes
+        return replace(state, status="waiting", failure=None, result="", ended_at=0.0)
     if event.alive and state.status == "crashed":  # it was only slow to start, or to beat across a network
         return replace(state, status="training" if state.training_started else "loading", failure=None)
     if event.alive or state.ended:

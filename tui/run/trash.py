@@ -11,6 +11,7 @@ from pathlib import Path
 from tui.resources import home
 from tui.run import export_jobs, queue
 from tui.run.folder import RunFolder
+from tui.run.handed import read_handed, why_kept
 from tui.run.listing import folder_bytes
 from tui.run.watcher import engine_alive
 
@@ -42,7 +43,9 @@ def delete(folder: RunFolder) -> Trashed:
     """Move a run to the trash, and throw away what has lain there too long. Raises StillRunning, OSError."""
     if folder.ticket.exists():
         queue.cancel(folder)
-    elif engine_alive(folder):
+    elif reason := why_kept(folder):
+        raise StillRunning(f"{reason}: stop {folder.name} before it is deleted")
+    elif read_handed(folder) is None and engine_alive(folder):
         raise StillRunning(f"{folder.name} still has an engine; stop it, or free its memory, before it is deleted")
     if export_jobs.going_on(folder):
         raise StillRunning(f"{folder.name} is being exported; cancel that, or wait for it, before it is deleted")

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from tui.machine.host import free_disk_bytes
 from tui.run import events
 from tui.run.folder import RunFolder
+from tui.run.handed import standing
 from tui.run.history import thinned
 from tui.run.lines import Tail
-from tui.run.lock import STALE_S, holder_of, still_holds
+from tui.run.lock import STALE_S, holder_of, is_held, still_holds
 from tui.run.process import last_words
 from tui.run.state import RunState, fold, fold_all
 
@@ -46,11 +47,15 @@ def _beaten_lately(folder: RunFolder) -> bool:
 
 
 def seen(folder: RunFolder) -> events.EngineSeen:
-    """Whether the engine lives, as an event for `fold`."""
-    if engine_alive(folder):
+    """Whether the engine lives, as an event for `fold`; of one that was handed to Slurm, what is known there."""
+    there = standing(folder)
+    if there and there.active:
+        heard = not there.queued and is_held(folder.lock)
+        return events.EngineSeen(alive=True, queued=there.queued, reason=_hindrance(folder) if heard else there.text)
+    if there is None and engine_alive(folder):
         return events.EngineSeen(alive=True, reason=_hindrance(folder))
     said = last_words(folder)
-    reason = "the engine is gone without a word"
+    reason = there.text if there else "the engine is gone without a word"
     if _disk_is_full(folder):
         reason += ", and the disk is full"
     elif _is_read_only(folder):

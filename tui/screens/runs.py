@@ -13,6 +13,7 @@ from textual.widgets import DataTable
 
 from tui import words
 from tui.run import comparing, curves, queue, trash
+from tui.run.handed import read_handed
 from tui.run.labels import Labels, write_labels
 from tui.run.listing import RunRow
 from tui.run.watcher import read_state
@@ -150,7 +151,7 @@ class RunsScreen(RunsList):
     @work(group="dialog", exclusive=True)
     async def action_delete(self) -> None:
         rows = self.chosen
-        live = [row for row in rows if row.alive and not row.place]
+        live = [row for row in rows if row.alive and not row.place and not read_handed(row.folder)]
         if live:
             self.say(f"{live[0].name} still has an engine; stop it, or free its memory, before it is deleted")
         elif rows:

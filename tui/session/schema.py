@@ -6,6 +6,7 @@ from typing import Any
 
 from tui.session.sections.base import Section
 from tui.session.sections.chat import ChatSection
+from tui.session.sections.cluster import ClusterSection
 from tui.session.sections.data import DataSection
 from tui.session.sections.evaluation import EvaluationSection
 from tui.session.sections.export import ExportSection
@@ -17,7 +18,7 @@ from tui.session.sections.training import TrainingSection
 
 
 class Session(Section):
-    """One request: model, data, LoRA, training, evaluation, guards, export and chat."""
+    """One request: model, data, LoRA, training, evaluation, guards, export, chat and cluster."""
 
     model: ModelSection = ModelSection()
     data: DataSection = DataSection()
@@ -27,6 +28,7 @@ class Session(Section):
     guards: GuardsSection = GuardsSection()
     export: ExportSection = ExportSection()
     chat: ChatSection = ChatSection()
+    cluster: ClusterSection = ClusterSection()
     run: RunSection = RunSection()
 
     @property

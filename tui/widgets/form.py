@@ -28,6 +28,7 @@ SECTIONS = {
     "guards": "Guards",
     "export": "Export",
     "chat": "Chat",
+    "cluster": "Cluster",
     "run": "Run",
 }
 ELSEWHERE = ("model.name", "data.source")

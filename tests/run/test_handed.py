@@ -1,0 +1,206 @@
+"""How a run stands in Slurm is told from what Slurm's programs print; here they print what a real one (22.05) printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tui.machine import slurm
+from tui.run import events, hand_over, stopping, trash
+from tui.run.folder import RunFolder, create_run
+from tui.run.handed import Handed, _jobs, read_handed, standing, submit, write_handed
+from tui.run.lines import append_line
+from tui.run.listing import read_row
+from tui.run.process import resume_run
+from tui.run.state import fold_all
+from tui.run.stopping import stop
+from tui.run.watcher import read_state, seen
+from tui.session.file import from_table
+
+Say = Callable[..., Path]
+
+PENDING = "7|PENDING||2026-11-28T02:17:05|BeginTime"
+RUNNING = "7|RUNNING|n[1-2]|2026-11-28T01:17:05|None"
+OTHERS = "1|CANCELLED|n[1-2]|2026-11-28T00:58:32|None\n"
+
+
+@pytest.fixture
+def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
+    """Puts a program on the path that prints a text, and writes down how it was called."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setattr("tui.run.handed._jobs", type(_jobs)())
+
+    def put(name: str, printed: str = "", refuses: str = "") -> Path:
+        (tmp_path / f"{name}.said").write_text(printed)
+        (tmp_path / f"{name}.refused").write_text(refuses)
+        calls, program = tmp_path / f"{name}.calls", tmp_path / "bin" / name
+        fails = f"cat '{tmp_path}/{name}.refused' >&2; exit 1" if refuses else "exit 0"
+        program.write_text(f"#!/bin/sh\necho \"$@\" >> '{calls}'\ncat '{tmp_path}/{name}.said'\n{fails}\n")
+        program.chmod(0o700)
+        return calls
+
+    for name in ("sacct", "scontrol"):
+        put(name, refuses="Slurm accounting storage is disabled")
+    return put
+
+
+def run(job: str = "7", *told: events.Event, to: Any = "slurm") -> RunFolder:
+    folder = create_run(from_table({"model": {"name": "a/b"}}))
+    folder.job.mkdir()
+    write_handed(folder, Handed(to, job))
+    for event in told:
+        append_line(folder.events, events.to_line(event))
+    return folder
+
+
+def begun(*more: events.Event) -> tuple[events.Event, ...]:
+    return (events.PhaseChanged(phase="training"), *more)
+
+
+def test_what_it_waits_for_is_told(home: Path, say: Say) -> None:
+    say("squeue", OTHERS + PENDING)
+    row = read_row(run())
+    assert (row.status, row.alive) == ("waiting", True)
+    assert row.reason == "Slurm job 7 waits: BeginTime, expected at 2026-11-28 02:17:05"
+
+
+@pytest.mark.parametrize("last", [events.Finished(outcome="paused"), events.Failed(code="killed", text="signal 9")])
+def test_an_interrupted_run_that_goes_on_by_itself_has_not_ended(home: Path, say: Say, last: events.Event) -> None:
+    say("squeue", PENDING)
+    state = read_state(run("7", *begun(last)))
+    assert (state.status, state.ended, state.failure) == ("waiting", False, None)
+
+
+def test_a_run_that_failed_by_itself_stays_failed(home: Path, say: Say) -> None:
+    say("squeue", RUNNING)
+    assert read_state(run("7", *begun(events.Failed(code="bad-data", text="no rows")))).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [("TIMEOUT", "ran out of time"), ("OUT_OF_MEMORY", "more memory"), ("NODE_FAIL", "its machine"), ("FAILED", "(failed)")],
+)
+def test_why_a_job_ended_is_told_and_asked_for_once(home: Path, say: Say, end: str, words: str) -> None:
+    calls = say("squeue", f"7|{end}|n1|2026-11-28T01:17:05|None")
+    folder = run("7", *begun())
+    assert words in (read_state(folder).failure or events.Failed(code="", text="")).text
+    asked = calls.read_text()
+    assert read_handed(folder) == Handed("slurm", "7", end)
+    read_state(folder)
+    assert calls.read_text() == asked
+
+
+def test_of_a_job_that_is_gone_the_accounts_are_asked(home: Path, say: Say) -> None:
+    say("squeue", OTHERS)
+    say("sacct", "CANCELLED by 1000\n")
+    assert "Slurm job 7 has ended (cancelled)" in seen(run()).reason
+    say("sacct", refuses="Slurm accounting storage is disabled")
+    assert "keeps no account of it" in seen(run()).reason
+
+
+def test_a_controller_that_is_away_ends_no_run(home: Path, say: Say) -> None:
+    say("squeue", refuses="slurm_load_jobs error: Unable to contact slurm controller (connect failure)")
+    state = read_state(run("7", *begun()))
+    assert state.status == "training" and "Unable to contact slurm controller" in state.hindrance
+
+
+def test_one_question_is_for_all_runs(home: Path, say: Say) -> None:
+    calls = say("squeue", f"{PENDING}\n{RUNNING.replace('7', '8', 1)}")
+    for folder in [run("7"), run("8")] * 20:
+        standing(folder)
+    assert len(calls.read_text().splitlines()) == 1
+
+
+def test_a_run_that_waits_is_cancelled_and_one_at_work_is_asked(home: Path, say: Say) -> None:
+    say("squeue", PENDING)
+    calls, folder = say("scancel"), run()
+    assert "it was cancelled (scancel 7)" in stop(folder)
+    assert calls.read_text() == "7\n" and not folder.commands.exists()
+    say("squeue", "7|CANCELLED||N/A|None")
+    assert read_state(folder).status == "stopped"
+    say("squeue", RUNNING)
+    at_work = run("7", *begun())
+    assert "was asked to stop" in stop(at_work) and '"stop"' in at_work.commands.read_text()
+    assert calls.read_text() == "7\n"
+
+
+def test_a_run_that_does_not_answer_is_cancelled_the_second_time(
+    home: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say("squeue", RUNNING)
+    calls, folder = say("scancel"), run("7", *begun())
+    stop(folder)
+    stop(folder)
+    assert not calls.exists()  # it still has time to answer
+    monkeypatch.setattr(stopping, "ANSWER_S", 0.0)
+    assert "scancel 7 has ended its job" in stop(folder)
+    assert calls.read_text() == "7\n"
+
+
+def test_a_run_goes_on_where_it_was(home: Path, say: Say) -> None:
+    """An engine on the login node would be the end of a friendship."""
+    calls, folder = say("sbatch", "9\n"), run("7", *begun(events.Finished(outcome="paused")))
+    resume_run(folder, {"training.max_steps": 9})
+    assert read_handed(folder) == Handed("slurm", "9")
+    assert calls.read_text() == f"--parsable {folder.job}/job.sbatch\n"
+    assert json.loads(folder.commands.read_text())["values"] == {"training.max_steps": 9}
+    assert not folder.log.exists()
+
+
+def test_what_was_not_submitted_waits_for_somebody_and_can_be_given_up(home: Path, say: Say) -> None:
+    folder = run("")
+    row = read_row(folder)
+    assert row.status == "waiting" and row.reason.startswith("not submitted yet: sbatch ")
+    stop(folder)
+    assert read_state(folder).status == "stopped"
+    trash.delete(folder)
+    assert not folder.path.exists()
+
+
+def test_a_run_in_slurm_is_not_deleted(home: Path, say: Say) -> None:
+    say("squeue", PENDING)
+    folder = run()
+    with pytest.raises(trash.StillRunning, match="Slurm job 7 waits"):
+        trash.delete(folder)
+    assert folder.session.exists()
+
+
+def test_what_slurm_refuses_is_told_in_its_words(home: Path, say: Say) -> None:
+    say("sbatch", refuses="sbatch: error: Batch job submission failed: Invalid account")
+    folder = run("")
+    with pytest.raises(slurm.SlurmError, match="Invalid account"):
+        submit(folder)
+    assert read_handed(folder) == Handed("slurm")
+
+
+def test_what_the_cluster_has_is_compared_with_what_is_asked_for(home: Path, say: Say, tmp_path: Path) -> None:
+    say("sbatch")
+    say("sinfo", "debug*|30:00|2|(null)\ngpu|2-00:00:00|4|gpu:a100:4(S:0-1)\ngpu|2-00:00:00|16|gpu:2\n")
+    (tmp_path / "t.jsonl").write_text('{"text": "a"}\n')
+
+    def wrong(device: str = "auto", **cluster: Any) -> dict[str, str]:
+        told = {"model": {"name": "a/b", "device": device}, "data": {"source": str(tmp_path / "t.jsonl")}}
+        found = hand_over.look(from_table(told | {"cluster": cluster}), "slurm")
+        return {problem.key: problem.text for problem in found if problem.blocking}
+
+    assert wrong("cpu") == {}
+    assert "the machines of debug have none" in wrong()["cluster.gpus_per_node"]
+    assert wrong(partition="gpu") == {}
+    assert "have 4 at most" in wrong(partition="gpu", gpus_per_node=8)["cluster.gpus_per_node"]
+    assert wrong(partition="gpu", gpus_per_node=4, nodes=5) == {
+        "cluster.nodes": "5 machines are asked for, and gpu has 4 such"
+    }
+    assert wrong(partition="gqu") == {"cluster.partition": "there is no partition gqu; there are debug, gpu"}
+
+
+def test_the_state_of_a_watched_run_follows_its_job() -> None:
+    told = [*begun(events.Finished(outcome="paused")), events.EngineSeen(alive=True, queued=True, reason="waits")]
+    waits = fold_all(told)
+    assert (waits.status, waits.hindrance) == ("waiting", "waits")
+    assert fold_all([events.Resumed(step=0, path=""), events.EngineSeen(alive=True)], waits).status == "loading"
+    assert fold_all([events.EngineSeen(alive=False, reason="cancelled")], waits).status == "crashed"

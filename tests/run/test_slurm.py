@@ -1,0 +1,132 @@
+"""With a real Slurm: a job is submitted, watched, interrupted, pre-empted, goes on and is stopped; README says how."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Lab, at_step, ended, poll, wait_for
+from tui.machine import slurm
+from tui.run import events
+from tui.run.folder import RunFolder
+from tui.run.handed import Handed, read_handed
+from tui.run.state import RunState
+
+pytest_plugins = ["tests.engine_fixtures"]
+
+
+def answers() -> bool:
+    """Whether there is a Slurm that takes jobs from here."""
+    try:
+        return shutil.which("sbatch") is not None and bool(slurm.partitions())
+    except slurm.SlurmError:
+        return False
+
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.skipif(not answers(), reason="no Slurm answers here")]
+WITHIN_S = 240
+
+
+@pytest.fixture(autouse=True)
+def no_job_is_left(lab: Lab) -> Iterator[None]:
+    yield
+    for path in (lab.home / "runs").iterdir():
+        if (handed := read_handed(RunFolder(path))) and handed.id:
+            subprocess.run(["scancel", handed.id], check=False)
+            poll(lambda id=handed.id: not slurm.jobs()[id].active, 90, "the job does not end")  # type: ignore[misc]
+
+
+def told(lab: Lab, *words: str) -> str:
+    """What the command line says, results and all; it has to work."""
+    command = lab.command(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, said = command.communicate(timeout=120)
+    assert command.returncode == 0, said
+    return out + said
+
+
+def submitted(lab: Lab, path: Path, name: str, steps: int = 100_000, **cluster: object) -> RunFolder:
+    """A run of the tiny model that waits in Slurm or is at work there."""
+    file = lab.write_session(
+        path / "session.toml",
+        model={"device": "cpu"},
+        training={"max_steps": steps, "save_strategy": "no", "logging_steps": 1},
+        cluster={"time": "30"} | cluster,
+        run={"name": name},
+    )
+    told_first = told(lab, "submit", str(file), "--to", "slurm", "--yes", "--json").splitlines()[0]
+    return RunFolder(Path(json.loads(told_first)["folder"]))
+
+
+def job_of(folder: RunFolder) -> str:
+    handed = read_handed(folder)
+    assert isinstance(handed, Handed)
+    return handed.id
+
+
+def let_it_go_on(folder: RunFolder) -> RunState:
+    """A requeued job has to wait for two minutes before Slurm looks at it again, unless it is told not to."""
+    waits = wait_for(folder, lambda state, event: isinstance(event, events.EngineSeen) and event.queued, WITHIN_S)
+    poll(lambda: slurm.jobs()[job_of(folder)].state == "PENDING", 90, "the job does not wait")
+    subprocess.run(["scontrol", "update", f"JobId={job_of(folder)}", "StartTime=now"], check=True)
+    return waits
+
+
+def resumed(times: int) -> object:
+    return lambda state, event: len(state.resumed) == times and state.steps and state.last_step.step > state.resumed[-1].step
+
+
+def test_an_interrupted_job_goes_on_where_it_was(lab: Lab, tmp_path: Path) -> None:
+    """Its time is nearly up, then somebody with more rights wants the machine: what was learned is not lost, and in the end
+    it stops when asked to."""
+    with lab.entered():
+        folder = submitted(lab, tmp_path, "it's mine")
+        wait_for(folder, at_step(5), WITHIN_S)
+        subprocess.run(["scancel", "--signal=USR1", "--batch", job_of(folder)], check=True)
+        waits = let_it_go_on(folder)
+        assert (waits.status, waits.failure) == ("waiting", None) and waits.hindrance.startswith("Slurm job")
+        first = wait_for(folder, resumed(1), WITHIN_S)  # type: ignore[arg-type]
+        assert first.resumed[0].step >= 5
+
+        subprocess.run(["scontrol", "requeue", job_of(folder)], check=True)
+        let_it_go_on(folder)
+        second = wait_for(folder, resumed(2), WITHIN_S)  # type: ignore[arg-type]
+        assert second.resumed[1].step > first.resumed[0].step
+        assert [step.step for step in second.steps] == list(range(1, len(second.steps) + 1))  # none twice, none left out
+
+        assert "was asked to stop" in told(lab, "stop", folder.name)
+        assert wait_for(folder, ended, WITHIN_S).status == "stopped"
+        assert (folder.adapter / "adapter_model.safetensors").is_file()
+        poll(lambda: slurm.jobs()[job_of(folder)].state == "COMPLETED", 90, "the job does not end")
+
+
+def test_a_job_that_waits_says_so_and_is_cancelled(lab: Lab, tmp_path: Path) -> None:
+    with lab.entered():
+        folder = submitted(lab, tmp_path, "later", sbatch_options=["--begin=now+1hour"])
+        row = json.loads(told(lab, "runs", "later", "--json"))
+        assert row["status"] == "waiting" and "waits: BeginTime, expected at" in row["reason"]
+        assert f"scancel {job_of(folder)}" in told(lab, "stop", folder.name)
+        poll(lambda: slurm.jobs()[job_of(folder)].state == "CANCELLED", 30, "the job still waits")
+        assert json.loads(told(lab, "runs", "later", "--json"))["status"] == "stopped"
+
+
+def test_a_job_that_does_not_answer_is_cancelled_the_second_time(lab: Lab, tmp_path: Path) -> None:
+    with lab.entered():
+        folder = submitted(lab, tmp_path, "deaf")
+        poll(lambda: slurm.jobs()[job_of(folder)].state == "RUNNING", 30, "the job does not begin")
+        (folder.commands).write_text(json.dumps({"kind": "stop", "time": time.time() - 100}) + "\n")
+        assert "has ended its job" in told(lab, "stop", folder.name)
+        poll(lambda: not slurm.jobs()[job_of(folder)].active, 90, "the job goes on")
+
+
+def test_a_script_that_slurm_refuses_is_not_lost(lab: Lab, tmp_path: Path) -> None:
+    file = lab.write_session(tmp_path / "s.toml", model={"device": "cpu"}, cluster={"mem": "9000G"})
+    command = lab.command("submit", str(file), "--to", "slurm", "--yes", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    _, said = command.communicate(timeout=120)
+    assert command.returncode == 1
+    assert "it was not submitted: sbatch: error: Memory specification can not be satisfied" in said

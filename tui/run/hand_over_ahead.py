@@ -1,0 +1,109 @@
+"""What is looked at before a session is handed to a cluster or a cloud: whether it finds there what it names."""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tui import words
+from tui.data.looking import is_here
+from tui.machine import slurm
+from tui.machine.host import file_system_of
+from tui.resources import home
+from tui.run import sky_task
+from tui.run.inputs import CARRIED, inputs_of
+from tui.run.listing import folder_bytes
+from tui.run.slurm_script import gpus_per_node, processes_per_node
+from tui.session.problem import Problem, advice
+from tui.session.schema import Session
+
+OF_ONE_MACHINE = (
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "jfs", "overlay", "tmpfs", "ramfs", "squashfs", "vfat",
+)  # fmt: skip
+"""File systems of a disk, which other machines do not see unless it is served to them."""
+MUCH_BYTES = 10_000_000_000
+"""More than this is better kept in a bucket than sent with each launch."""
+
+
+def cluster_ahead(session: Session) -> Iterator[Problem]:
+    """What may be wrong on the cluster that this machine belongs to."""
+    yield from _shared(session)
+    yield from _fetched(session)
+    if not slurm.is_here():
+        text = "there is no sbatch on this machine: what is written can be submitted from one that has it"
+        yield advice("", text)
+        return
+    try:
+        yield from _partition(session, slurm.partitions())
+    except slurm.SlurmError as error:
+        yield advice("", f"Slurm does not say what it has: {error}")
+
+
+def _shared(session: Session) -> Iterator[Problem]:
+    """What lies on a disk of this machine that the machines of the cluster may not see."""
+    named = [(it.key, it.path) for it in inputs_of(session) if it.key not in CARRIED]
+    places = [*named, ("UNSLOTH_TUI_HOME", home()), ("this program", Path(sys.prefix))]
+    for key, path in places:
+        kind = file_system_of(path)
+        if kind in OF_ONE_MACHINE:
+            text = f"{path} lies on {kind}, a disk of this machine: every machine of the cluster must find it there too"
+            yield advice(key, f"{text}; put it on the shared file system, unless the disk is served to all")
+
+
+def _fetched(session: Session) -> Iterator[Problem]:
+    """What the job would have to fetch; the machines of many clusters reach no hub."""
+    from tui.catalog.hub import cached_card  # huggingface_hub costs a third of a second that others need not wait
+
+    name = session.model.name
+    from_hub = not any(it.key == "model.name" for it in inputs_of(session))
+    if name and from_hub and cached_card(name, session.model.revision) is None:
+        yield advice("model.name", f"{name} is not on this machine: get it first (F8 on Model) where jobs reach no hub")
+    for key, data in (("data.source", session.data), ("evaluation.source", session.held_out_data)):
+        if data and not is_here(data):
+            yield advice(key, f"{data.source} is read from the hub: the machines must reach it, or have it in their cache")
+
+
+def _partition(session: Session, there: list[slurm.Partition]) -> Iterator[Problem]:
+    cluster = session.cluster
+    names = sorted({partition.name for partition in there})
+    if cluster.partition and cluster.partition not in names:
+        near = difflib.get_close_matches(cluster.partition, names, 1)
+        mend = {"cluster.partition": near[0]} if near else {}
+        text = f"there is no partition {cluster.partition}; there are {', '.join(names)}"
+        yield Problem("cluster.partition", text, mend=mend)
+        return
+    chosen = [it for it in there if (it.name == cluster.partition if cluster.partition else it.default)]
+    if not chosen:
+        return
+    gpus, most = gpus_per_node(session), max(it.gpus for it in chosen)
+    nodes = sum(it.nodes for it in chosen if it.gpus >= gpus)
+    if gpus > most:
+        has = f"have {most} at most" if most else "have none; choose the device cpu, or another partition"
+        yield Problem("cluster.gpus_per_node", f"{gpus} GPUs are asked for, and the machines of {chosen[0].name} {has}")
+    elif cluster.nodes > nodes:
+        text = f"{cluster.nodes} machines are asked for, and {chosen[0].name} has {nodes} such"
+        yield Problem("cluster.nodes", text, mend={"cluster.nodes": nodes})
+
+
+def cloud_ahead(session: Session) -> Iterator[Problem]:
+    """What may be wrong on machines that SkyPilot rents."""
+    gpus, processes = sky_task.gpus_asked(session), processes_per_node(session)
+    if not gpus and session.model.device != "cpu":
+        yield Problem("cluster.accelerators", "say which GPUs are rented, like H100:1; `sky show-gpus` lists them")
+    elif gpus and gpus != processes:
+        text = f"{gpus} GPUs are rented on each machine, and {processes} are used"
+        name = session.cluster.accelerators.partition(":")[0]
+        yield Problem("cluster.accelerators", text, mend={"cluster.accelerators": f"{name}:{processes}"})
+    for it in inputs_of(session):
+        size = it.path.stat().st_size if it.path.is_file() else folder_bytes(it.path)
+        if size > MUCH_BYTES:
+            yield advice(it.key, f"{it.path} ({words.size(size)}) is sent with each launch; better put it on the hub")
+    if not session.cluster.bucket:
+        yield advice("cluster.bucket", "without a bucket the run lies on the rented machine alone, until it is fetched")
+    if session.run.notify or session.run.webhook:
+        yield advice("run.notify", "neither the program nor the webhook goes along: they mean something here alone")
+    if shutil.which("sky") is None:
+        yield advice("", "there is no sky on this machine: what is written can be launched from one that has it")
