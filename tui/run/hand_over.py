@@ -113,6 +113,7 @@ def _with_files(session: Session, folder: RunFolder) -> Session:
         if key not in CARRIED:
             return name
         source = Path(name).expanduser()
-        return shutil.copy(source, folder.job / source.name)
+        shutil.copy(source, folder.job / source.name)
+        return str(folder.job / source.name)
 
-    return moved(session, lambda key, name: str(carry(key, name)))
+    return moved(session, carry)
