@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import work
-from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 from textual.screen import Screen
@@ -19,7 +17,7 @@ from tui.chat_app import ChatApp
 from tui.machine.gpu import GpuReading
 from tui.machine.host import HostReading
 from tui.machine.sampler import Sampler
-from tui.run import going_on, queue
+from tui.run import figures, going_on, queue
 from tui.run.events import Inspected, PhaseChanged, Previewed
 from tui.run.folder import RunFolder
 from tui.run.handed import read_handed
@@ -32,8 +30,6 @@ from tui.screens.tune import TuneScreen
 from tui.session import consent
 from tui.session.schema import Session
 from tui.widgets.foreign import plain
-from tui.widgets.help import help_text
-from tui.widgets.place_bar import PLACES, PlaceTab
 
 DRAIN_S = 1 / 10
 
@@ -97,8 +93,6 @@ class UnslothTui(ChatApp):
         "runs": runs_screen,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(p.key, f"go('{p.mode}')", p.title, id=f"go.{p.mode}", tooltip=p.help, show=False) for p in PLACES),
-        Binding("f1", "explain", "Help", id="help", tooltip="Every key of this place"),
         Binding("ctrl+t", "start_run", "Start run", id="start", tooltip="Train the session in a process of its own"),
         Binding("q,ctrl+q", "leave", "Quit", id="quit", tooltip="Leave the window; a run goes on without it"),
     ]
@@ -129,6 +123,7 @@ class UnslothTui(ChatApp):
         self.start_looks()
         self.sampler.start()
         self.set_interval(DRAIN_S, self.drain)
+        self.start_guide()
         self.start_desk()
         self.call_after_refresh(self.try_to, queue.start_keeper)
         if self.first_run:
@@ -144,31 +139,19 @@ class UnslothTui(ChatApp):
             self.gpus = gpus or (elsewhere.devices if elsewhere else ())
 
     def watch_run_state(self, before: RunState, after: RunState) -> None:
+        self.show_standing()
         if self.run_folder and (text := live_notice.end_of(before, after, self.run_folder.name)):
             live_notice.call(self, text)
             if self.current_mode != "live":
                 self.notify(plain(text), severity="error" if after.failure else "information", markup=False)
 
-    # ---- going about
+    def show_standing(self) -> None:
+        if self.client.view.running and (last := self.run_state.last_step):
+            self.standing = f"▶ {last.step}/{figures.total_steps(self.run_state)}"
+        else:
+            super().show_standing()
 
-    def action_go(self, mode: str) -> None:
-        self.switch_mode(mode)
-
-    def on_place_tab_chosen(self, event: PlaceTab.Chosen) -> None:
-        self.switch_mode(event.mode)
-
-    def action_explain(self) -> None:
-        if not isinstance(self.screen, TextDialog):
-            self.push_screen(TextDialog("Keys", help_text(self.screen.active_bindings.values())))
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        own = {active.binding.id: active for active in screen.active_bindings.values() if active.binding.tooltip}
-        yield from (command for command in super().get_system_commands(screen) if command.title not in ("Quit", "Keys"))
-        yield SystemCommand("Queue this session", "Train it when a GPU is free and its turn has come", self.queue_session)
-        for name, active in own.items():
-            if name:
-                act = partial(self.call_later, self.run_action, active.binding.action, active.node)
-                yield SystemCommand(active.binding.description, active.binding.tooltip, act)
+    # ---- leaving
 
     async def action_quit(self) -> None:
         self.action_leave()

@@ -9,7 +9,7 @@ from typing import Any
 
 from textual.reactive import var
 
-from tui.desk_app import DeskApp
+from tui.guide_app import GuideApp
 from tui.run.client import Client, View
 from tui.run.partners import Around
 from tui.run.talk_keeper import ChatState
@@ -17,7 +17,7 @@ from tui.screens import chat_messages
 from tui.session.schema import Session
 
 
-class ChatApp(DeskApp):
+class ChatApp(GuideApp):
     """Holds the client, and answers what comes from the Chat place."""
 
     chat: var[ChatState] = var(ChatState)

@@ -77,7 +77,7 @@ class DeskApp(LookApp):
         """Hand the session to the screens."""
         self.session = self.desk.session
         name = self.desk.path.name if self.desk.path else "" if self.session == Session() else "new session"
-        self.session_label = f"{name} {'● unsaved' if self.desk.unsaved else ''}".strip()
+        self.session_label = f"{name}{' ●' if self.desk.unsaved and name else ''}"
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         yield from super().get_system_commands(screen)

@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from textual import work
+from textual import events, work
 from textual.app import App
 from textual.filter import LineFilter
+from textual.reactive import var
 
 from tui.remembered import Remembered, recall, remember
 from tui.screens.dialogs.theme import ThemeDialog
@@ -16,6 +17,8 @@ from tui.themes import DEFAULT, OWN, SIXTEEN_COLOURS, UserThemes, load_themes, o
 from tui.widgets.ascii import AsciiFilter, wanted
 from tui.widgets.foreign import plain
 
+FUNCTION_KEYS = {f"alt+{digit}": f"f{digit}" for digit in range(1, 10)}
+"""What stands for a function key where a terminal, or whoever sits before it, has none."""
 LOOK_S = 2.0
 """How often the user's theme files are looked at."""
 
@@ -23,14 +26,20 @@ LOOK_S = 2.0
 class LookApp(App[None]):
     """Wears a theme, and remembers which."""
 
+    remembered: var[Remembered] = var(Remembered)
+
     def __init__(self) -> None:
         super().__init__()
-        self.remembered = Remembered()
         self.user_themes = UserThemes()
         self.ascii = AsciiFilter(enabled=wanted(os.environ))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), *([self.ascii] if self.ascii.enabled else [])]
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and (key := FUNCTION_KEYS.get(event.key)):
+            event = events.Key(key, None)
+        await super().on_event(event)
 
     def start_looks(self) -> None:
         """Put on the theme that was chosen last."""

@@ -304,7 +304,7 @@ async def test_unsaved_changes_are_marked_and_asked_about(desk: Session, tmp_pat
         await calm(pilot)
         assert app.session_label == "one.toml"
         await edited(pilot, lora__r=32)
-        assert app.session_label == "one.toml ● unsaved"
+        assert app.session_label == "one.toml ●"
         for answer, name in (("escape", "one"), ("enter", "two")):
             await pilot.press("ctrl+o")
             await until(pilot, lambda: isinstance(app.screen, OpenDialog))
@@ -356,7 +356,7 @@ async def test_recent_files_and_runs_are_listed_and_a_run_is_copied(
         assert "copy of run  2026-11-23-1736-demo" in lines[1]
         await pilot.press("down", "down", "enter")
         await until(pilot, lambda: app.session.run.name == "demo")
-        assert app.desk.path is None and app.session_label == "new session ● unsaved"
+        assert app.desk.path is None and app.session_label == "new session ●"
 
 
 async def test_a_window_that_was_killed_loses_nothing(desk: Session, home: Path) -> None:

@@ -24,10 +24,12 @@ from tui.screens.data_mapping import MappingFields
 from tui.screens.data_row import RowPane
 from tui.screens.data_rows import RowsScreen
 from tui.screens.data_text import amount, columns_text, template_words
-from tui.screens.messages import InspectionCancelled, InspectionWanted, SessionEdited
+from tui.screens.messages import InspectionCancelled, InspectionWanted, Learned, SessionEdited
 from tui.session.schema import Session
+from tui.widgets.empty import Empty
 from tui.widgets.field_row import FieldRow
 from tui.widgets.foreign import foreign
+from tui.widgets.hint import Hint
 from tui.widgets.paths import PathSuggester
 
 NOTHING_YET = "No dataset is chosen yet; type a path, or ctrl+g takes the sample data"
@@ -66,9 +68,19 @@ class DataScreen(RowsScreen):
     findings = query_one(Findings)
 
     def compose_body(self) -> Iterable[Widget]:
-        yield Label("A file, a folder or owner/name on the hub; right completes, Enter takes", classes="hint")
+        yield Hint("data.source", "A file, a folder or owner/name on the hub; right completes, Enter takes")
         yield Input(placeholder="/path/to/train.jsonl", id="source", compact=True, suggester=PathSuggester())
         yield Label(NOTHING_YET, id="summary", markup=False)
+        yield Empty(
+            "What it learns from: questions and answers, conversations, or plain text",
+            "a file      .jsonl .json .csv .tsv .parquet .arrow .txt, also .gz and .zst",
+            "a folder    all such files in it",
+            "the hub     owner/name, such as mlabonne/FineTome-100k",
+            "ctrl+g      the sample data that comes with the program: 432 questions, a shell command each",
+            "",
+            "How the rows are read is found out; m maps columns by hand.",
+            "A few hundred good examples of exactly what you want are worth more than many thousand others.",
+        )
         with Horizontal(id="columns"):
             with ContentSwitcher(initial="rows", id="left"):
                 yield DataTable(id="rows", cursor_type="row", zebra_stripes=True)
@@ -102,6 +114,7 @@ class DataScreen(RowsScreen):
         if source == self.session.data.source:
             self.read()
         self.post_message(SessionEdited({"data.source": source}))
+        self.post_message(Learned("data.source"))
         self.table.focus()
 
     def on_field_row_edited(self, event: FieldRow.Edited) -> None:
@@ -122,6 +135,7 @@ class DataScreen(RowsScreen):
 
     def show_look(self, look: Look) -> None:
         self.seen = look
+        self.set_class(not look.data.source, "-empty")
         self.row.written_by = template_words(look)
         self.show_summary()
         if look.reading:

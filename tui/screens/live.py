@@ -27,6 +27,7 @@ from tui.screens.live_curves import Curves
 from tui.screens.live_figures import essential_lines, grouped_lines, groups, headed, trouble_lines
 from tui.screens.live_steering import SteeringScreen
 from tui.screens.live_text import answer_lines, headline, phase_lines, queue_lines, sample_lines
+from tui.widgets.empty import Empty
 from tui.widgets.gauges import Gauges
 from tui.widgets.log_tail import LogPanel
 
@@ -81,6 +82,12 @@ class LiveScreen(SteeringScreen):
 
     def compose_body(self) -> Iterable[Widget]:
         yield Label("", id="status", markup=False)
+        yield Empty(
+            "Here one watches it learn: the loss, the speed, the GPU, the time left",
+            "ctrl+t    start the session that is chosen on Model, Data and Tune",
+            "F7        open an earlier run, or one that was started elsewhere",
+            "ctrl+p    Demo trains a small model on sample data: some minutes",
+        )
         yield ProgressBar(id="progress", show_eta=False)
         with Horizontal(id="columns"):
             with Vertical(id="left"):
@@ -203,6 +210,7 @@ class LiveScreen(SteeringScreen):
         alone = self.panel is not None and short
         answers = self.panel == "answers" or (self.panel is None and (state.ended or not short))
         for widget, wanted in (
+            (self.query_one(Empty), not there),
             (self.query_one("#columns"), there),
             (self.bar, there and not state.ended and not queued),
             (self.curves, bool(state.steps) and not alone and not (queued and short)),

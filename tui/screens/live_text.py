@@ -36,7 +36,7 @@ def headline(
 ) -> str:
     """What is happening now, in one or two sentences."""
     if folder is None:
-        return "No run is open. Start one on Tune (F4, then ctrl+t), or open one on Runs (F7)."
+        return "No run is open"
     if waiting:
         goes_on = "" if waiting.ticket.resumes is None else " to go on"
         return f"{folder.name} waits in the queue{goes_on}: number {waiting.place} of {waiting.of}"

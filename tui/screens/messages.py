@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from textual.message import Message
@@ -82,3 +83,24 @@ class InspectionWanted(Message):
 @dataclass
 class InspectionCancelled(Message):
     """That look is not wanted any more."""
+
+
+@dataclass
+class SessionChosen(Message):
+    """A session file is to be opened."""
+
+    path: Path
+
+
+@dataclass
+class FieldWanted(Message):
+    """A field of the session is to be shown on Tune."""
+
+    key: str
+
+
+@dataclass
+class Learned(Message):
+    """Something was done that there is a hint for."""
+
+    hint: str

@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 from tui.catalog.local import ModelError, is_path
 from tui.run.forecast import Ground
 from tui.screens.base import PlaceScreen
-from tui.screens.messages import SessionEdited
+from tui.screens.messages import Learned, SessionEdited
 from tui.screens.model_download import DownloadLine
 from tui.screens.model_looks import (
     Described,
@@ -28,10 +28,11 @@ from tui.screens.model_looks import (
     look_below,
     search_hub,
 )
-from tui.screens.model_text import FIRST_STEPS, card_text, line
+from tui.screens.model_text import card_text, first_steps, line
 from tui.screens.tune_text import mend_words
 from tui.session.schema import Session
 from tui.widgets.foreign import foreign, plain
+from tui.widgets.hint import Hint
 from tui.widgets.paths import PathSuggester
 
 if TYPE_CHECKING:
@@ -79,19 +80,16 @@ class ModelScreen(PlaceScreen):
         """Every model that was looked at, by name."""
 
     def compose_body(self) -> Iterable[Widget]:
-        yield Label(
-            "Letters find a model (also author: licence: under:8b); Enter takes it",
-            classes="hint",
-        )
+        yield Hint("model.name", "Letters find a model (also author: licence: under:8b); Enter takes it")
         yield Input(placeholder="qwen 4b, /path/to/model or owner/model", id="name", compact=True, suggester=PathSuggester())
         with Horizontal(id="columns"):
             with Vertical(id="left"):
                 yield Label("Models", classes="section", id="count")
                 yield OptionList(id="models", markup=False)
             with VerticalScroll(id="right", can_focus=False):
-                yield Label("No model is chosen yet", classes="section", id="headline", markup=False)
+                yield Label("Fine-tune a language model, here", classes="section", id="headline", markup=False)
                 yield DownloadLine("", id="download", markup=False)
-                yield Static(FIRST_STEPS, id="card", markup=False)
+                yield Static("", id="card", markup=False)
 
     def on_mount(self) -> None:
         with self.prevent(Input.Changed):
@@ -120,6 +118,8 @@ class ModelScreen(PlaceScreen):
     def show_models(self, around: Surroundings) -> None:
         self.models.loading = False
         self.around = around
+        if not self.session.model.name and self.described is None:
+            self.card.update(foreign(first_steps(around)))
         self.show_list(self.name_entry.value if self.name_entry.value != self.session.model.name else "")
         if self.listed and not self.session.model.name and self.focused is self.name_entry and not self.name_entry.value:
             self.models.focus()
@@ -227,14 +227,15 @@ class ModelScreen(PlaceScreen):
         if name == self.session.model.name:
             self.look_at(name)
         self.post_message(SessionEdited({"model.name": name}))
+        self.post_message(Learned("model.name"))
 
     def look_at(self, name: str) -> None:
         """Read about a model in the background, whether it is chosen or only under the cursor."""
         self.card.set_class(False, "-wrong")
         self.described = None
         if not name:
-            self.headline.update("No model is chosen yet")
-            self.card.update(FIRST_STEPS)
+            self.headline.update("Fine-tune a language model, here")
+            self.card.update(foreign(first_steps(self.around)))
             return
         short = plain(name.rstrip("/").rpartition("/")[2])
         self.headline.update(f"Chosen: {short}" if name == self.session.model.name else f"{short}: Enter takes it")

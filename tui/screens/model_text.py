@@ -12,19 +12,34 @@ from tui.run.forecast import Forecast, Verdict
 if TYPE_CHECKING:  # huggingface_hub, which the first picture need not wait for
     from tui.catalog.hub import HubDetails
     from tui.run.models import OfferedModel
-    from tui.screens.model_looks import Described
+    from tui.screens.model_looks import Described, Surroundings
 
-FIRST_STEPS = """1  Choose a model here.
-2  F3 Data: choose what it learns from.
-3  F4 Tune: change what you like, or nothing.
-4  ctrl+t starts the run; F5 Live shows it.
-5  F6 Chat: hear base and tuned model.
+FIRST_STEPS = """
+Try it
+  ctrl+p, "demo": a small model learns
+  to answer with shell commands
 
-The run goes on when this window is closed.
-F1 lists every key of a place."""
+Train your own
+  1  Enter takes a model on the left
+  2  F3      what it learns from
+  3  ctrl+t  start; the run goes on
+     when this window is closed
+
+Look around
+  ctrl+p, "tour"    F1 help    q quit"""
 
 SIGNS: dict[Verdict | None, str] = {"fits": "✓ fits", "tight": "~ tight", "too big": "✗ too big", None: ""}
 BAR_WIDTH = 24
+
+
+def first_steps(around: Surroundings) -> str:
+    """What is here, and three things to do."""
+    gpu = around.gpu
+    memory = f", {words.size(gpu.memory_total_bytes)}" if gpu and gpu.memory_total_bytes else ""
+    box = f"{gpu.name}{memory}" if gpu else "No GPU here; small models can train"
+    here = sum(model.place in ("here", "hub cache") for model in around.models)
+    there = f"{here} model{'s' * (here != 1)} on this machine" if here else "no model on this machine yet"
+    return f"{box}\n{there}\n{FIRST_STEPS}" if around.models else FIRST_STEPS.lstrip("\n")
 
 
 def line(model: OfferedModel, verdict: Verdict | None, known: Described | None = None) -> str:

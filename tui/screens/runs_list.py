@@ -16,6 +16,7 @@ from tui.run.listing import Listing, RunRow, matching
 from tui.run.waiting import Outlook
 from tui.screens import runs_text
 from tui.screens.base import Outdated, PlaceScreen
+from tui.widgets.empty import Empty
 from tui.widgets.foreign import foreign
 
 REFRESH_S = 2.0
@@ -61,6 +62,13 @@ class RunsList(PlaceScreen):
         with Horizontal(id="top"):
             yield Label("reading …", id="headline", markup=False)
             yield Input(placeholder="/ finds by words", id="filter", compact=True)
+        yield Empty(
+            "Every run will stand here, and stay",
+            "F2        choose a model",
+            "F3        choose what it learns from",
+            "ctrl+t    start the run; it goes on when this window is closed",
+            "ctrl+p    Demo trains a small model on sample data: some minutes",
+        )
         yield DataTable(id="table", cursor_type="row", zebra_stripes=True)
         yield Label("", id="about", markup=False)
 
@@ -94,7 +102,8 @@ class RunsList(PlaceScreen):
             self.found = found
             self.marked &= {row.name for row in found}
             self.show_rows()
-        if first:
+        self.set_class(not found, "-empty")
+        if found and (first or self.focused is None):
             self.table.focus()
 
     def show_rows(self) -> None:

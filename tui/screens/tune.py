@@ -178,6 +178,14 @@ class TuneScreen(PlaceScreen):
         self.search_line.focus()
         self.help_text.update("Type words of a name, a key or its help. Escape shows the whole form.")
 
+    async def find_field(self, key: str) -> None:
+        """Show one field, as a search for its key does."""
+        self.action_search()
+        with self.prevent(Input.Changed):
+            self.search_line.value = key
+        await self.form.search(key)
+        self.form.found.query(FieldRow).first().editor.focus()
+
     async def action_leave_search(self) -> None:
         self.search_line.value = ""
         self.search_line.display = False

@@ -61,9 +61,18 @@ class PlaceBar(Horizontal):
         for place in PLACES:
             yield PlaceTab(place, place.mode == self.active)
         yield Static("", id="session-label", markup=False)
+        yield Static("", id="standing", markup=False)
 
     def on_mount(self) -> None:
         self.watch(self.app, "session_label", self.label)
+        self.watch(self.app, "standing", self.stand)
+
+    def stand(self, text: str) -> None:
+        """Say what is lacking before the session can be trained, or how far the run is."""
+        standing = self.query_one("#standing", Static)
+        standing.update(text)
+        standing.set_class(text.startswith("needs"), "-lacking")
+        standing.tooltip = "ctrl+t starts the run" if text.startswith("✓") else "before the run can start (Tune says more)"
 
     def label(self, text: str) -> None:
         """Name the session that is being made, and say whether it is saved."""

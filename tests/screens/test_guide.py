@@ -1,0 +1,150 @@
+"""Whoever starts here finds the way: what is lacking, what a field or a figure means, and every thing by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.screens.conftest import GPU, HOST, RECORDED, settled, until
+from tui.app import UnslothTui
+from tui.remembered import KNOWN_AFTER, recall
+from tui.resources import config
+from tui.run import events as told
+from tui.run.folder import RunFolder
+from tui.run.state import RunState, fold
+from tui.screens.dialogs.ask import TextDialog
+from tui.screens.dialogs.go import GoDialog
+from tui.screens.dialogs.tour import STEPS, TourDialog
+from tui.screens.live_figures import essential_lines, groups
+from tui.screens.messages import Learned, SessionEdited
+from tui.screens.palette import Things
+from tui.screens.place_help import FIGURES, PLACES
+from tui.session import file
+from tui.session.schema import Session
+from tui.widgets.field_row import FieldRow
+from tui.widgets.gauges import gpu_gauges, host_gauges
+from tui.widgets.hint import Hint
+
+
+async def helped(pilot: Pilot[None]) -> str:
+    await pilot.press("f1")
+    await until(pilot, lambda: isinstance(pilot.app.screen, TextDialog))
+    text = str(pilot.app.screen.text)  # type: ignore[attr-defined]
+    await pilot.press("escape")
+    await until(pilot, lambda: not isinstance(pilot.app.screen, TextDialog))
+    return text
+
+
+async def test_what_is_lacking_is_said_until_the_session_is_ready(desk: Session) -> None:
+    app = UnslothTui()
+    async with app.run_test() as pilot:
+        assert app.standing == "needs model, data"
+        app.post_message(SessionEdited({"model.name": desk.model.name}))
+        await until(pilot, lambda: app.standing == "needs data")
+        app.post_message(SessionEdited({"data.source": desk.data.source}))
+        await until(pilot, lambda: app.standing == "✓ ready")
+
+
+async def test_help_begins_with_the_field_that_has_the_focus(desk: Session) -> None:
+    app = UnslothTui(desk)
+    async with app.run_test() as pilot:
+        await pilot.press("f4")
+        await until(pilot, lambda: any(isinstance(it, FieldRow) for it in app.focused.ancestors_with_self))  # type: ignore[union-attr]
+        text = await helped(pilot)
+        assert text.startswith("Longest sequence\n") and "key model.max_seq_length" in text
+        assert "ctrl+t" in text.split("Keys")[1]
+
+
+def test_every_figure_and_gauge_of_live_is_explained() -> None:
+    state = RunState()
+    for line in RECORDED.read_bytes().splitlines():
+        if event := told.from_line(line):
+            state = fold(state, event)
+    session = file.parse((RECORDED.parents[2] / "sample_data" / "shell.toml").read_text())
+    names = {name for group in groups(state, session, state.last_event) for name, _ in group.rows}
+    names |= {line.partition("  ")[0] for line in essential_lines(state, session, state.last_event, 0) if "  " in line}
+    names |= {gauge.label for gauge in (*gpu_gauges(GPU), *host_gauges(HOST))}
+    assert names <= FIGURES.keys()
+
+
+async def test_every_place_is_reached_without_function_keys(desk: Session) -> None:
+    app = UnslothTui(desk)
+    async with app.run_test() as pilot:
+        await pilot.press("alt+4")
+        await until(pilot, lambda: app.current_mode == "tune")
+        await pilot.press("alt+5")
+        await until(pilot, lambda: app.current_mode == "live")
+        for letter, mode in (("r", "runs"), ("l", "live")):
+            await pilot.press("g")
+            await until(pilot, lambda: isinstance(app.screen, GoDialog))
+            await pilot.press(letter)
+            await until(pilot, lambda mode=mode: app.current_mode == mode and not isinstance(app.screen, GoDialog))
+        assert set(PLACES) == set(app.MODES)
+
+
+async def test_the_palette_finds_runs_sessions_themes_and_fields(demo_run: RunFolder, tmp_path: Path) -> None:
+    file.save(Session(), tmp_path / "mine.toml")
+    app = UnslothTui(Session(), tmp_path / "mine.toml")
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        things = Things(app.screen)
+        await things.startup()
+        titles = {
+            typed: [str(hit.prompt) async for hit in things.search(typed)] for typed in ("demo", "mine", "ember", "lora.r")
+        }
+        assert f"Run {demo_run.name}" in titles["demo"] and "Session mine.toml" in titles["mine"]
+        assert "Theme ember" in titles["ember"] and "Field Rank (r)" in titles["lora.r"]
+        field = next(thing for thing in things.others if thing.help.startswith("lora.r:"))
+        field.do()
+        await until(
+            pilot, lambda: isinstance(app.focused, Input) and app.focused.value == "16" and app.current_mode == "tune"
+        )
+
+
+async def test_the_tour_has_at_most_six_steps_and_ends_where_one_likes() -> None:
+    assert len(STEPS) <= 6
+    app = UnslothTui()
+    async with app.run_test() as pilot:
+        app.action_tour()
+        await until(pilot, lambda: isinstance(app.screen, TourDialog))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, TourDialog) and app.current_mode == STEPS[1][0])
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, TourDialog))
+        assert app.current_mode == STEPS[1][0]
+
+
+async def test_a_hint_goes_away_for_good_once_it_is_known() -> None:
+    app = UnslothTui()
+    async with app.run_test() as pilot:
+        hint = app.screen.query_one(Hint)
+        for _ in range(KNOWN_AFTER):
+            assert hint.display
+            app.post_message(Learned(hint.about))
+            await pilot.pause()
+        await until(pilot, lambda: not hint.display)
+    assert recall().knows("model.name")
+
+
+async def test_the_users_own_keys_are_taken_and_faults_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    config().mkdir(parents=True)
+    (config() / "keys.toml").write_text('"go.runs" = "ctrl+e"\n"go.run" = "f3"\nhelp = 7\n')
+    said: list[str] = []
+    monkeypatch.setattr(UnslothTui, "notify", lambda self, message, **_: said.append(message))
+    app = UnslothTui()
+    async with app.run_test() as pilot:
+        assert any("go.run; did you mean go.runs" in text for text in said) and any(
+            "help should be a key" in text for text in said
+        )
+        await pilot.press("ctrl+e")
+        await until(pilot, lambda: app.current_mode == "runs")
+
+
+async def test_no_key_is_the_prefix_of_tmux_or_screen() -> None:
+    from tui.keys import named_bindings
+
+    taken = {name: binding.key for name, found in named_bindings(UnslothTui).items() for binding in found}
+    assert not {name for name, keys in taken.items() if {"ctrl+a", "ctrl+b"} & set(keys.split(","))} - {"chat.voices"}

@@ -1,0 +1,155 @@
+"""The part of the window that shows the way: help, going about by letters, the tour, the demo, hints, what is lacking."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import SystemCommand
+from textual.binding import Binding, BindingType
+from textual.reactive import var
+from textual.screen import Screen
+
+from tui.desk_app import DeskApp
+from tui.resources import config
+from tui.run.demo import DemoError, demo_session, unpack_model
+from tui.screens import messages
+from tui.screens.dialogs.ask import TextDialog
+from tui.screens.dialogs.go import GoDialog
+from tui.screens.dialogs.tour import STEPS, TourDialog
+from tui.screens.palette import Things
+from tui.screens.place_help import about
+from tui.session import file
+from tui.session.ready import lacking
+from tui.session.text import describe
+from tui.widgets.field_row import FieldRow
+from tui.widgets.foreign import plain
+from tui.widgets.help import help_text
+from tui.widgets.place_bar import PLACES, PlaceTab
+
+OWN_COMMANDS = ("Quit", "Keys")
+"""Commands of Textual that are here under other names."""
+
+
+class GuideApp(DeskApp):
+    """Says where one is, what can be done there, and what comes next."""
+
+    COMMANDS = DeskApp.COMMANDS | {Things}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(p.key, f"go('{p.mode}')", p.title, id=f"go.{p.mode}", tooltip=p.help, show=False, priority=True)
+            for p in PLACES
+        ),
+        Binding("f1", "explain", "Help", id="help", tooltip="What this is, and every key that works here"),
+        Binding("question_mark", "explain", "Help", show=False, id="help.letter", tooltip="The same"),
+        Binding("g", "go_by_letter", "Go", show=False, id="go", tooltip="Go to a place by its first letter"),
+        Binding(
+            "j", "simulate_key('down')", "Down", show=False, id="down", tooltip="As the arrow, where j does nothing else"
+        ),
+        Binding("k", "simulate_key('up')", "Up", show=False, id="up", tooltip="As the arrow, where k does nothing else"),
+    ]
+
+    standing: var[str] = var("")
+    """What is lacking before the session can be trained, or how far the run is."""
+
+    def start_guide(self) -> None:
+        """Take the user's own keys, where there are any."""
+        if (config() / "keys.toml").exists():
+            from tui.keys import load_keymap, named_bindings  # loads every place
+
+            keymap, faults = load_keymap(named_bindings(type(self)))
+            self.set_keymap(keymap)
+            for fault in faults:
+                self.notify(plain(fault), severity="error", markup=False, timeout=15)
+
+    def show_session(self) -> None:
+        super().show_session()
+        self.show_standing()
+
+    def show_standing(self) -> None:
+        """Say what is lacking."""
+        missing = lacking(self.session)
+        self.standing = f"needs {', '.join(missing)}" if missing else "✓ ready"
+
+    # ---- going about
+
+    def action_go(self, mode: str) -> None:
+        self.switch_mode(mode)
+
+    def on_place_tab_chosen(self, event: PlaceTab.Chosen) -> None:
+        self.switch_mode(event.mode)
+
+    @work(group="dialog", exclusive=True)
+    async def action_go_by_letter(self) -> None:
+        if mode := await self.push_screen_wait(GoDialog()):
+            self.switch_mode(mode)
+
+    async def on_field_wanted(self, event: messages.FieldWanted) -> None:
+        await self.switch_mode("tune")
+        self.screen.call_after_refresh(getattr(self.screen, "find_field"), event.key)  # noqa: B009
+
+    @work(group="tour", exclusive=True)
+    async def action_tour(self) -> None:
+        """Go through the places; where it ends, one stays."""
+        at = 0
+        while 0 <= at < len(STEPS):
+            await self.switch_mode(STEPS[at][0])
+            answer = await self.push_screen_wait(TourDialog(at))
+            at = {"next": at + 1, "back": max(0, at - 1)}.get(answer, len(STEPS))
+
+    # ---- help
+
+    def action_explain(self) -> None:
+        """Say what has the focus, what this place is for, and which keys work."""
+        if not isinstance(self.screen, TextDialog):
+            above = self.focused.ancestors_with_self if self.focused else ()
+            row = next((it for it in above if isinstance(it, FieldRow)), None)
+            told = f"{row.spec.title}\n{describe(row.spec)}\n\n" if row else ""
+            keys = help_text(self.screen.active_bindings.values())
+            self.push_screen(TextDialog("Help", f"{told}{about(self.current_mode or '')}\n\nKeys\n{keys}"))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        own = {active.binding.id: active for active in screen.active_bindings.values() if active.binding.tooltip}
+        yield from (command for command in super().get_system_commands(screen) if command.title not in OWN_COMMANDS)
+        yield SystemCommand("Demo", "Train a small model on sample data, here and now: some minutes", self.action_demo)
+        yield SystemCommand("Tour", f"The places, in {len(STEPS)} steps", self.action_tour)
+        for name, active in own.items():
+            if name:
+                act = partial(self.call_later, self.run_action, active.binding.action, active.node)
+                yield SystemCommand(active.binding.description, active.binding.tooltip, act)
+
+    def on_learned(self, event: messages.Learned) -> None:
+        self.keep_in_mind(self.remembered.with_done(event.hint))
+
+    # ---- the demo
+
+    @work(group="start", exclusive=True)
+    async def action_demo(self) -> None:
+        """Lay the demo's session on the desk and train it."""
+        self.notify("preparing SmolLM2-135M-Instruct; the first time takes half a minute")
+        try:
+            await asyncio.to_thread(unpack_model)
+        except (DemoError, OSError) as error:
+            self.notify(plain(str(error)), severity="error", markup=False)
+            return
+        self.desk.replace(demo_session())
+        self.show_session()
+        await self.run_action("app.start_run")
+
+    def on_session_chosen(self, event: messages.SessionChosen) -> None:
+        self.open_session(event.path)
+
+    @work(group="dialog", exclusive=True)
+    async def open_session(self, path: Path) -> None:
+        """Lay a session file on the desk."""
+        try:
+            session = file.load(path)
+        except file.SessionError as error:
+            self.notify(plain(str(error)), severity="error", markup=False)
+            return
+        if await self.may_lose() and self.try_to(lambda: self.desk.open(session, path)):
+            self.show_session()
