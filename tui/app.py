@@ -93,7 +93,7 @@ class UnslothTui(ChatApp):
         "runs": runs_screen,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+t", "start_run", "Start run", id="start", tooltip="Train the session in a process of its own"),
+        Binding("ctrl+t", "start_run", "Start", id="start", tooltip="Train the session in a process of its own"),
         Binding("q,ctrl+q", "leave", "Quit", id="quit", tooltip="Leave the window; a run goes on without it"),
     ]
 

@@ -29,9 +29,8 @@ def named_bindings(app: type[DOMNode]) -> dict[str, list[Binding]]:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
     found: dict[str, list[Binding]] = {}
-    for owner in (app, *app.__mro__[1:], *_below(DOMNode)):
-        if not owner.__module__.startswith("tui."):
-            continue
+    ours = {owner for owner in (*app.__mro__, *_below(DOMNode)) if owner.__module__.startswith("tui.")}
+    for owner in sorted(ours, key=lambda owner: (owner.__module__, owner.__qualname__)):
         for binding in Binding.make_bindings(vars(owner).get("BINDINGS", ())):
             if binding.id and binding not in found.setdefault(binding.id, []):
                 found[binding.id].append(binding)

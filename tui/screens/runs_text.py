@@ -47,8 +47,8 @@ def state_words(row: RunRow) -> str:
 
 
 COLUMNS = (
-    Column("run", lambda row: cell(row.name, 32), lambda row: row.created, downwards=True),
-    Column("state", lambda row: cell(state_words(row), 18), lambda row: (row.status, row.reason)),
+    Column("run", lambda row: cell(row.name, 30), lambda row: row.created, downwards=True),
+    Column("state", lambda row: cell(state_words(row), 16), lambda row: (row.status, row.reason)),
     Column(
         "updates",
         lambda row: f"{row.step}/{row.steps or '?'}" if row.step or row.steps else "",
