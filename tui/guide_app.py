@@ -55,6 +55,8 @@ class GuideApp(DeskApp):
 
     standing: var[str] = var("")
     """What is lacking before the session can be trained, or how far the run is."""
+    blocking: int | None = None
+    """How many things stand in the way of training it, once Tune has looked."""
 
     def start_guide(self) -> None:
         """Take the user's own keys, where there are any."""
@@ -73,7 +75,14 @@ class GuideApp(DeskApp):
     def show_standing(self) -> None:
         """Say what is lacking."""
         missing = lacking(self.session)
-        self.standing = f"needs {', '.join(missing)}" if missing else "✓ ready"
+        if not missing and self.blocking:
+            missing = [f"{self.blocking} mended (F4)"]
+        ready = "✓ model, data" if self.blocking is None else "✓ ready"
+        self.standing = f"needs {', '.join(missing)}" if missing else ready
+
+    def on_judged(self, event: messages.Judged) -> None:
+        self.blocking = event.blocking
+        self.show_standing()
 
     # ---- going about
 

@@ -14,8 +14,8 @@ from textual.reactive import var
 from tui.remembered import Remembered, recall, remember
 from tui.screens.dialogs.theme import ThemeDialog
 from tui.themes import DEFAULT, OWN, SIXTEEN_COLOURS, UserThemes, load_themes, own_slots
-from tui.widgets.ascii import AsciiFilter, wanted
 from tui.widgets.foreign import plain
+from tui.widgets.line_filters import AsciiFilter, StyleFilter, wanted
 
 FUNCTION_KEYS = {f"alt+{digit}": f"f{digit}" for digit in range(1, 10)}
 """What stands for a function key where a terminal, or whoever sits before it, has none."""
@@ -34,7 +34,8 @@ class LookApp(App[None]):
         self.ascii = AsciiFilter(enabled=wanted(os.environ))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), *([self.ascii] if self.ascii.enabled else [])]
+        first = [StyleFilter()] if self.no_color else []
+        return [*first, *super().get_line_filters(), *([self.ascii] if self.ascii.enabled else [])]
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key) and (key := FUNCTION_KEYS.get(event.key)):

@@ -45,7 +45,11 @@ async def test_what_is_lacking_is_said_until_the_session_is_ready(desk: Session)
         app.post_message(SessionEdited({"model.name": desk.model.name}))
         await until(pilot, lambda: app.standing == "needs data")
         app.post_message(SessionEdited({"data.source": desk.data.source}))
+        await until(pilot, lambda: app.standing == "✓ model, data")
+        await pilot.press("f4")
         await until(pilot, lambda: app.standing == "✓ ready")
+        app.post_message(SessionEdited({"model.name": "/no/such"}))
+        await until(pilot, lambda: app.standing == "needs 1 mended (F4)")
 
 
 async def test_help_begins_with_the_field_that_has_the_focus(desk: Session) -> None:

@@ -104,3 +104,10 @@ class Learned(Message):
     """Something was done that there is a hint for."""
 
     hint: str
+
+
+@dataclass
+class Judged(Message):
+    """The session was looked at closely, with its model, data and machine: so many things stand in its way."""
+
+    blocking: int

@@ -16,8 +16,8 @@ if TYPE_CHECKING:  # huggingface_hub, which the first picture need not wait for
 
 FIRST_STEPS = """
 Try it
-  ctrl+p, "demo": a small model learns
-  to answer with shell commands
+  ctrl+p, "demo": a small model
+  learns to answer in shell commands
 
 Train your own
   1  Enter takes a model on the left

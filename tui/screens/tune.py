@@ -16,7 +16,7 @@ from textual.widgets import Input, Label, Static
 
 from tui.run.preflight import Findings, investigate, relevant
 from tui.screens.base import PlaceScreen
-from tui.screens.messages import FieldsRefused, SessionEdited, SessionReady
+from tui.screens.messages import FieldsRefused, Judged, SessionEdited, SessionReady
 from tui.screens.tune_text import help_lines, outlook_lines, problem_lines
 from tui.session.outlook import outlook
 from tui.session.problem import Problem
@@ -114,6 +114,8 @@ class TuneScreen(PlaceScreen):
         ahead, memory = outlook(self.session, self.findings.facts), self.findings.ground.forecast(self.session)
         told = [*outlook_lines(self.session, ahead, memory), "", *problem_lines(problems)]
         self.outcome.update(foreign("\n".join(told)))
+        if self.seen:
+            self.post_message(Judged(sum(problem.blocking for problem in problems)))
         self.show_help()
 
     def show_help(self) -> None:

@@ -1,4 +1,4 @@
-"""What is painted, in ASCII: for a terminal whose locale is not UTF-8, where every other letter would be broken."""
+"""What every line goes through on its way to a terminal that shows no colours, or takes no UTF-8."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
@@ -58,8 +59,15 @@ def _letter(letter: str) -> str:
     return plain[:width].ljust(width) if plain else "?" * width
 
 
+class StyleFilter(LineFilter):
+    """Gives every piece a style: Textual's filter for NO_COLOR ends the program on one without."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        return [Segment(text, style or Style.null(), control) for text, style, control in segments]
+
+
 class AsciiFilter(LineFilter):
-    """Changes every line on its way to the terminal."""
+    """Writes everything in ASCII."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return [Segment(in_ascii(text), style, control) for text, style, control in segments]

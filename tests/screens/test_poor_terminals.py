@@ -1,4 +1,4 @@
-"""A terminal that takes no UTF-8 shows every place in letters that it has, in the columns where they belong."""
+"""A terminal without UTF-8 or colours shows every place in what it has, and what matters is told apart there too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from tests.screens.conftest import until
 from tui.app import UnslothTui
 from tui.run.folder import RunFolder
-from tui.widgets.ascii import SIGNS, in_ascii, wanted
+from tui.widgets.line_filters import SIGNS, in_ascii, wanted
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,22 @@ async def test_every_place_is_painted_in_ascii(demo_run: RunFolder, monkeypatch:
             await pilot.pause()
             painted = "".join(strip.text for strip in app.screen._compositor.render_strips())
             assert painted.strip() and painted.isascii()
+
+
+async def test_without_colours_nothing_breaks_and_the_cursor_is_seen(
+    demo_run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = UnslothTui(run=demo_run)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.run_state.ended)
+        await pilot.pause()
+        strips = app.screen._compositor.render_strips()
+        colours = [segment.style.color for strip in strips for segment in strip if segment.style and segment.style.color]
+        assert colours and all(len({*colour.get_truecolor()}) == 1 for colour in colours)
+        await pilot.press("f7")
+        await until(pilot, lambda: app.screen.query("DataTable") and app.screen.rows)  # type: ignore[attr-defined]
+        await pilot.pause()
+        assert any(
+            segment.style.reverse for strip in app.screen._compositor.render_strips() for segment in strip if segment.style
+        )
