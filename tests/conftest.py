@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, configuration, settings
 
+from tests.slurm_programs import Say
+
 _HUB = tempfile.TemporaryDirectory(prefix="hub-")
 os.environ |= {"HF_HOME": _HUB.name, "HF_HUB_OFFLINE": "1"}  # read when huggingface_hub is imported, so before any test
 
@@ -105,3 +107,26 @@ def hollow_model(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture
+def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
+    """Puts a program on the path that prints a text, and writes down how it was called; for those of Slurm."""
+    from tui.run import handed
+
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setattr(handed, "_jobs", type(handed._jobs)())
+
+    def put(name: str, printed: str = "", refuses: str = "") -> Path:
+        (tmp_path / f"{name}.said").write_text(printed)
+        (tmp_path / f"{name}.refused").write_text(refuses)
+        calls, program = tmp_path / f"{name}.calls", tmp_path / "bin" / name
+        fails = f"cat '{tmp_path}/{name}.refused' >&2; exit 1" if refuses else "exit 0"
+        program.write_text(f"#!/bin/sh\necho \"$@\" >> '{calls}'\ncat '{tmp_path}/{name}.said'\n{fails}\n")
+        program.chmod(0o700)
+        return calls
+
+    for name in ("sacct", "scontrol"):
+        put(name, refuses="Slurm accounting storage is disabled")
+    return put

@@ -17,7 +17,7 @@ from tui.chat_app import ChatApp
 from tui.machine.gpu import GpuReading
 from tui.machine.host import HostReading
 from tui.machine.sampler import Sampler
-from tui.run import figures, going_on, queue
+from tui.run import figures, going_on, queue, stopping
 from tui.run.events import Inspected, PhaseChanged, Previewed
 from tui.run.folder import RunFolder
 from tui.run.handed import read_handed
@@ -25,6 +25,7 @@ from tui.run.preflight import preflight
 from tui.run.state import RunState
 from tui.screens import live_notice, messages
 from tui.screens.dialogs.ask import AskDialog, TextDialog
+from tui.screens.dialogs.hand_over import HandOverDialog
 from tui.screens.model import ModelScreen
 from tui.screens.tune import TuneScreen
 from tui.session import consent
@@ -94,6 +95,9 @@ class UnslothTui(ChatApp):
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "start_run", "Start", id="start", tooltip="Train the session in a process of its own"),
+        Binding(
+            "f10", "hand_over", "Hand over", id="hand_over", tooltip="Give the session to Slurm or SkyPilot", show=False
+        ),
         Binding("q,ctrl+q", "leave", "Quit", id="quit", tooltip="Leave the window; a run goes on without it"),
     ]
 
@@ -191,6 +195,12 @@ class UnslothTui(ChatApp):
             self.notify("the session waits for its turn; Runs (F7) shows and changes the order")
             self.switch_mode("runs")
 
+    @work(group="start", exclusive=True)
+    async def action_hand_over(self) -> None:
+        """Write the session as a job for a cluster or a cloud, and submit it when told to."""
+        if folder := await self.push_screen_wait(HandOverDialog(self.session, self.agreed)):
+            self.post_message(messages.RunPicked(folder))
+
     async def trainable(self, session: Session) -> bool:
         """Whether nothing stands in the way of training a session; says what does, and asks about code it brings."""
         self.notify("checking the session …", timeout=2)
@@ -220,9 +230,23 @@ class UnslothTui(ChatApp):
         if self.run_folder is None or self.run_state.ended:
             self.notify("Nothing is running")
             return
-        question = f"Stop {self.run_folder.name} after this update and save what it has learned?"
-        if await self.push_screen_wait(AskDialog(question, "Stop and save")):
+        folder = self.run_folder
+        question = f"Stop {folder.name} after this update and save what it has learned?"
+        if not await self.push_screen_wait(AskDialog(question, "Stop and save")):
+            return
+        if read_handed(folder):
+            await self.stop_elsewhere(folder)
+        else:
             self.ask(self.client.stop)
+
+    async def stop_elsewhere(self, folder: RunFolder) -> None:
+        """Stop a run that was handed over, and say what was done: a job that only waits is cancelled."""
+        try:
+            said = await asyncio.to_thread(stopping.stop, folder)
+        except OSError as error:
+            self.notify(plain(str(error)), severity="error", markup=False)
+        else:
+            self.notify(plain(said), markup=False)
 
     def action_release(self) -> None:
         if self.run_state.chat_ready and self.ask(self.client.release):

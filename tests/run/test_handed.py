@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.slurm_programs import OTHERS, PENDING, RUNNING, Say
 from tui.machine import slurm
 from tui.run import events, hand_over, stopping, trash
 from tui.run.folder import RunFolder, create_run
-from tui.run.handed import Handed, _jobs, read_handed, standing, submit, write_handed
+from tui.run.handed import Handed, read_handed, standing, submit, write_handed
 from tui.run.lines import append_line
 from tui.run.listing import read_row
 from tui.run.process import resume_run
@@ -20,33 +20,6 @@ from tui.run.state import fold_all
 from tui.run.stopping import stop
 from tui.run.watcher import read_state, seen
 from tui.session.file import from_table
-
-Say = Callable[..., Path]
-
-PENDING = "7|PENDING||2026-11-28T02:17:05|BeginTime"
-RUNNING = "7|RUNNING|n[1-2]|2026-11-28T01:17:05|None"
-OTHERS = "1|CANCELLED|n[1-2]|2026-11-28T00:58:32|None\n"
-
-
-@pytest.fixture
-def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
-    """Puts a program on the path that prints a text, and writes down how it was called."""
-    (tmp_path / "bin").mkdir()
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    monkeypatch.setattr("tui.run.handed._jobs", type(_jobs)())
-
-    def put(name: str, printed: str = "", refuses: str = "") -> Path:
-        (tmp_path / f"{name}.said").write_text(printed)
-        (tmp_path / f"{name}.refused").write_text(refuses)
-        calls, program = tmp_path / f"{name}.calls", tmp_path / "bin" / name
-        fails = f"cat '{tmp_path}/{name}.refused' >&2; exit 1" if refuses else "exit 0"
-        program.write_text(f"#!/bin/sh\necho \"$@\" >> '{calls}'\ncat '{tmp_path}/{name}.said'\n{fails}\n")
-        program.chmod(0o700)
-        return calls
-
-    for name in ("sacct", "scontrol"):
-        put(name, refuses="Slurm accounting storage is disabled")
-    return put
 
 
 def run(job: str = "7", *told: events.Event, to: Any = "slurm") -> RunFolder:

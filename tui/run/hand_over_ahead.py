@@ -49,8 +49,7 @@ def _shared(session: Session) -> Iterator[Problem]:
     for key, path in places:
         kind = file_system_of(path)
         if kind in OF_ONE_MACHINE:
-            text = f"{path} lies on {kind}, a disk of this machine: every machine of the cluster must find it there too"
-            yield advice(key, f"{text}; put it on the shared file system, unless the disk is served to all")
+            yield advice(key, f"{path} lies on a disk of this machine ({kind}); put it where all of the cluster find it")
 
 
 def _fetched(session: Session) -> Iterator[Problem]:

@@ -41,7 +41,7 @@ def headline(
         goes_on = "" if waiting.ticket.resumes is None else " to go on"
         return f"{folder.name} waits in the queue{goes_on}: number {waiting.place} of {waiting.of}"
     if state.status == "waiting" and state.hindrance:
-        return f"{folder.name} waits: {state.hindrance}"
+        return f"{folder.name}: {state.hindrance}"
     if state.failure:
         advice = f"\nWhat to do: {state.failure.advice}" if state.failure.advice else ""
         onward = "\nr goes on from its last checkpoint" if state.checkpoints else ""
