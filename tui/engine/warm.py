@@ -34,5 +34,7 @@ def holds_gpu() -> bool:
     """Whether this process has memory of a GPU; only once torch is imported."""
     import torch
 
+    if not torch.cuda.is_available():
+        return False
     has = torch._C._cuda_hasPrimaryContext  # type: ignore[attr-defined]
     return any(has(number) for number in range(torch.cuda.device_count()))
