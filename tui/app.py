@@ -201,6 +201,21 @@ class UnslothTui(ChatApp):
         if folder := await self.push_screen_wait(HandOverDialog(self.session, self.agreed)):
             self.post_message(messages.RunPicked(folder))
 
+    @work(group="start", exclusive=True)
+    async def action_fit(self) -> None:
+        """Measure settings of the session, and change it to those that are taken."""
+        from tui.screens.dialogs.fit import FitDialog  # asked for seldom, and the first picture need not wait for it
+
+        session = self.session
+        if not await self.trainable(session):
+            return
+        if self.run_state.chat_ready:
+            self.ask(self.client.release)
+        busy = f"{self.run_folder.name} is training: measure when it has ended" if self.client.view.running else ""
+        if changes := await self.push_screen_wait(FitDialog(session, plain(busy))):
+            self.post_message(messages.SessionEdited(dict(changes)))
+            self.notify("the session trains with these settings now; ctrl+z takes them back")
+
     async def trainable(self, session: Session) -> bool:
         """Whether nothing stands in the way of training a session; says what does, and asks about code it brings."""
         self.notify("checking the session …", timeout=2)

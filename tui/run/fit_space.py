@@ -43,7 +43,7 @@ class Candidate:
         """The setting in words."""
         training = self.session.training
         batch = f"{training.per_device_train_batch_size} × {training.gradient_accumulation_steps}"
-        rows = f"packed rows of {self.session.model.max_seq_length:,}, {batch}" if training.packing else batch
+        rows = f"packed {batch}" if training.packing else batch
         said = [self.session.model.precision, rows, SAID[self.session.lora.use_gradient_checkpointing]]
         said += ["padded"] if training.padding_free is False else []
         said += ["compiled"] if training.torch_compile else []
@@ -173,6 +173,7 @@ def _consequence(session: Session, changed: Session, kind: Kind, examples: float
         how = "as they came, which is more exact" if exact else "rounded to four bits, which is a little less exact"
         said.append(f"the frozen weights are {how}")
     if kind == "packing":
+        said.append(f"short examples share rows of {session.model.max_seq_length:,} tokens")
         said.append(f"an update sees about {examples:.3g} examples instead of {session.effective_batch}")
         if session.training.max_steps:
             said.append(f"{changed.training.max_steps} updates instead of {session.training.max_steps} see as many in all")

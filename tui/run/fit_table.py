@@ -36,7 +36,7 @@ def cells(trial: Trial, told: Fitted, outcome: Outcome) -> tuple[str, ...]:
     """A trial as the table shows it, one text for each of `COLUMNS`."""
     sign = sign_of(trial, outcome)
     if trial.verdict != "measured":
-        return (sign, trial.name, "out of memory" if trial.verdict == "out-of-memory" else "refused", "", "", "", "", "")
+        return (sign, trial.name, "no room" if trial.verdict == "out-of-memory" else "refused", "", "", "", "", "")
     own = next((it for it in told.trials if it.kind == "own" and it.tokens_per_s), None)
     return (
         sign,
@@ -59,7 +59,7 @@ def sign_of(trial: Trial, outcome: Outcome) -> str:
     return "·" if trial.kind == "own" else ""
 
 
-LEGEND = "· the session as it is   = the fastest that learns the very same   ★ the fastest of all"
+LEGEND = "· as it is   = the fastest that learns the very same   ★ the fastest"
 
 
 def sentences(told: Fitted) -> list[str]:
