@@ -17,7 +17,7 @@ from tui.themes import DEFAULT, OWN, SIXTEEN_COLOURS, UserThemes, load_themes, o
 from tui.widgets.foreign import plain
 from tui.widgets.line_filters import AsciiFilter, StyleFilter, wanted
 
-FUNCTION_KEYS = {f"alt+{digit}": f"f{digit}" for digit in range(1, 10)}
+FUNCTION_KEYS = {f"alt+{digit}": f"f{digit or 10}" for digit in range(10)}
 """What stands for a function key where a terminal, or whoever sits before it, has none."""
 LOOK_S = 2.0
 """How often the user's theme files are looked at."""
