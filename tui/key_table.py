@@ -20,7 +20,7 @@ INTRO = """\
 
 <!-- Made from the program by `python -m tui.key_table`; change the bindings instead. -->
 
-F1 lists the keys that work where you are. Without function keys: alt+2 is F2 (and so on, alt+0 is F10), `g` and a letter goes
+F1 lists the keys that work where you are. Without function keys: alt+2 is F2 (alt+0 is F10), `g` and a letter goes
 to a place, ctrl+p finds every action by its name. `j` and `k` move down and up where they do nothing else.
 
 Your own keys stand in `~/.config/unsloth-tui/keys.toml`, a line each, by the names below; several keys with commas:
