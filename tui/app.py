@@ -211,7 +211,8 @@ class UnslothTui(ChatApp):
             return
         if self.run_state.chat_ready:
             self.ask(self.client.release)
-        busy = f"{self.run_folder.name} is training: measure when it has ended" if self.client.view.running else ""
+        at_work = self.run_folder if self.client.view.running else None
+        busy = f"{at_work.name} is training: measure when it has ended" if at_work else ""
         if changes := await self.push_screen_wait(FitDialog(session, plain(busy))):
             self.post_message(messages.SessionEdited(dict(changes)))
             self.notify("the session trains with these settings now; ctrl+z takes them back")
