@@ -71,6 +71,7 @@ async def test_every_field_is_found_by_its_key_and_set(desk: Session) -> None:
         "evaluation.split": "test[:5]", "data.mix_weights": "1, 2",
         "data.mix_counts": "1, 2", "data.roles": "bot = assistant", "guards.loss_spike_factor": "2",
         "guards.exploding_gradients_factor": "2", "guards.stalled_factor": "2", "run.webhook": "https://example.com/told",
+        "cluster.mem": "64G", "cluster.time": "30", "cluster.bucket": "s3://mine/runs",
     }  # fmt: skip
     app = UnslothTui(desk)
     async with app.run_test() as pilot:
