@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import gc
-import io
 import os
 import sys
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui import cli_export
+from tui import cli_export, cli_look, cli_runs
+from tui.cli_chat import chat
 from tui.cli_fit import fit
 from tui.cli_parts import AsJson, RunName, SessionFile, Trust, find, load, load_checked, refuse, say
 from tui.cli_queue import queue_app, queue_cancel
@@ -34,6 +34,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(queue_app, name="queue", invoke_without_command=True)
+app.command()(cli_look.check)
+app.command()(cli_look.diff)
+app.command()(cli_look.inspect)
+app.command()(cli_look.doctor)
+app.command()(cli_runs.runs)
+app.command()(cli_runs.curve)
+app.command()(cli_runs.trash)
+app.command()(chat)
 app.command()(fit)
 app.command()(submit)
 app.command()(cli_export.export)
@@ -101,43 +109,6 @@ def demo(steps: Annotated[int | None, typer.Option(min=1, help="Updates of the w
 
 
 @app.command()
-def check(session: SessionFile, as_json: AsJson = False) -> None:
-    """Say everything that is wrong with a session, before anything is loaded."""
-    from tui import console
-    from tui.run.preflight import preflight
-    from tui.session import file
-
-    try:
-        problems = preflight(file.load(session))
-    except file.SessionError as error:
-        problems = error.problems
-    for problem in problems:
-        advice = "" if problem.blocking else "advice: "
-        print(console.to_json(problem) if as_json else console.one_line(f"{advice}{problem}"))
-    blocking = any(problem.blocking for problem in problems)
-    if not blocking:
-        console.say("nothing stands in the way of this session")
-    raise typer.Exit(int(blocking))
-
-
-@app.command()
-def diff(
-    session: SessionFile,
-    other: Annotated[Path | None, typer.Argument(metavar="[OTHER.toml]", help="Left out: the defaults.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say what a session changes, against the defaults or against another session."""
-    from tui import console
-    from tui.session.diff import differences
-    from tui.session.schema import Session
-
-    before, after = (load(session), load(other)) if other else (Session(), load(session))
-    for it in differences(before, after):
-        told = f"{it.key:40} {it.before:24} {it.after}"
-        print(console.to_json(it) if as_json else console.one_line(told))
-
-
-@app.command()
 def run(session: SessionFile, as_json: AsJson = False, trust: Trust = False) -> None:
     """Train here, in the foreground, one line a step; Ctrl-C stops and saves."""
     from tui import console
@@ -156,19 +127,6 @@ def run(session: SessionFile, as_json: AsJson = False, trust: Trust = False) -> 
 def start(session: SessionFile, trust: Trust = False) -> None:
     """Train detached: print the run's name and return."""
     print(_start(load_checked(session, trust)).name)
-
-
-@app.command()
-def runs(
-    words: Annotated[list[str] | None, typer.Argument(metavar="[WORD]...", help="Only runs that have these words.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List every run: those that wait in their order, then the others, the newest first."""
-    from tui import console
-    from tui.run.listing import Listing, matching
-
-    for row in matching(Listing().rows(), " ".join(words or ())):
-        print(console.to_json(console.table_row(row)) if as_json else console.run_line(row))
 
 
 @app.command()
@@ -279,138 +237,6 @@ def release(name: RunName) -> None:
         refuse([f"{folder.name} holds no memory"])
     _release(folder)
     console.say(f"{folder.name} was asked to free its memory")
-
-
-@app.command()
-def doctor(
-    as_json: AsJson = False,
-    deep: Annotated[bool, typer.Option("--deep", help="Import torch as well and ask it; takes up to a minute.")] = False,
-) -> None:
-    """Say what this box can train, what stands in the way, and what to do about it."""
-    from tui import console
-    from tui.machine.doctor import can_train, examine, hindrances
-    from tui.machine.probes import probe
-
-    facts = probe(deep)
-    findings, able = examine(facts=facts), can_train(facts)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that cannot show a letter is to be told so all the same
-        sys.stdout.reconfigure(errors="backslashreplace")
-    for it in findings:
-        line = f"{it.name:16} {it.state:8} {it.found}{it.advice and '; to do: '}{it.advice}"
-        print(console.to_json(it) if as_json else console.one_line(line))
-    print(console.to_json({"can_train": able}) if as_json else console.one_line(able))
-    raise typer.Exit(int(bool(hindrances(findings))))
-
-
-@app.command()
-def chat(
-    name: Annotated[str, typer.Argument(metavar="RUN|MODEL", help="A run, a model folder, or a model on the hub.")],
-    prompt: Annotated[str | None, typer.Option(help="Ask this; without it what stdin says, or line by line.")] = None,
-    base: Annotated[bool, typer.Option("--base", help="Hear the base model instead of the tuned one.")] = False,
-    compare: Annotated[bool, typer.Option("--compare", help="Hear both.")] = False,
-    other: Annotated[str, typer.Option("--with", metavar="ADAPTER", help="Hear another adapter beside it.")] = "",
-    checkpoint: Annotated[int | None, typer.Option(metavar="STEP", help="A checkpoint of the run, not its result.")] = None,
-    lines: Annotated[bool, typer.Option("--lines", help="Each line of stdin is a prompt by itself.")] = False,
-    temperature: Annotated[float | None, typer.Option(help="0 takes the likeliest token each time.")] = None,
-    max_new_tokens: Annotated[int | None, typer.Option(help="Where an answer is cut.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed, the same answer.")] = None,
-    stop: Annotated[list[str] | None, typer.Option(help="A text before which an answer is cut off.")] = None,
-    load_in_4bit: Annotated[bool | None, typer.Option("--load-in-4bit/--load-in-16bit", help="How it is loaded.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, or GPUs by number or UUID, where it is loaded.")] = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Talk to the result of a run, or to any model."""
-    from tui import chat_console
-    from tui.catalog.local import is_path
-    from tui.run.folder import find_run
-    from tui.session.file import SessionError
-
-    if find_run(name) is None and not is_path(name) and "/" not in name:
-        refuse([f"there is no run {name}, or more than one, and it names no model (a folder, or owner/model)"])
-    chosen = {"temperature": temperature, "max_new_tokens": max_new_tokens, "seed": seed, "stop": tuple(stop or ()) or None}
-    voices = chat_console.voices_of(base=base, compare=compare, other=other)
-    sampling = tuple((key, value) for key, value in chosen.items() if value is not None)
-    wanted = chat_console.Wanted(name, voices, checkpoint, other, sampling, load_in_4bit, device, as_json)
-    try:
-        raise typer.Exit(chat_console.converse(wanted, prompt, apart=lines))
-    except SessionError as error:
-        refuse(str(problem) for problem in error.problems)
-    except chat_console.NothingToTalkTo as error:
-        refuse([str(error)])
-
-
-@app.command()
-def inspect(
-    dataset: Annotated[
-        str, typer.Argument(metavar="DATASET", help="A file, a folder, owner/name on the hub, or a session.")
-    ],
-    model: Annotated[str, typer.Option(help="Count the tokens of this model too: a folder or a name on the hub.")] = "",
-    read_as: Annotated[str, typer.Option("--format", help="How the rows are read; auto finds out.")] = "",
-    split: Annotated[str, typer.Option(help="A part of it, with a slice where wanted: train[:1000].")] = "",
-    subset: Annotated[str, typer.Option(help="The configuration of a hub dataset that has several.")] = "",
-    write: Annotated[Path | None, typer.Option(metavar="SESSION.toml", help="Write [data] of a session.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say what a dataset holds, how it is read, and what is wrong with it; with a model, what its tokens come to."""
-    from tui import inspect_console
-    from tui.session import file
-    from tui.session.schema import Session
-
-    is_session = dataset.endswith(".toml")
-    told = {"data.source": "" if is_session else dataset, "model.name": model, "data.format": read_as}
-    told |= {"data.split": split, "data.subset": subset}
-    changes = {key: value for key, value in told.items() if value}
-    try:
-        begun = load(Path(dataset)) if is_session else Session()
-        session = file.anchored(file.replace_values(begun, changes), Path.cwd())
-        code = inspect_console.inspect(session, as_json=as_json)
-        if write:
-            before = load(write) if write.exists() else Session()
-            data = {f"data.{name}": value for name, value in session.data.model_dump().items()}
-            file.save(file.replace_values(before, data), write)
-    except file.SessionError as error:
-        refuse(str(problem) for problem in error.problems)
-    raise typer.Exit(code)
-
-
-@app.command()
-def curve(
-    name: RunName,
-    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="A file to write; .csv, .svg or .png says as what.")],
-) -> None:
-    """Write a run's figures: every update as CSV, or the curve of the loss as a picture (SVG, PNG)."""
-    from tui import console
-    from tui.run import curves
-    from tui.run.watcher import read_state
-
-    folder = find(name)
-    try:
-        curves.export(read_state(folder), folder.name, to.absolute())
-    except curves.UnknownKind as error:
-        refuse([str(error)])
-    console.say(f"written to {to}")
-
-
-@app.command()
-def trash(
-    restore: Annotated[str, typer.Option(metavar="RUN", help="Put this run back among the others.")] = "",
-    empty: Annotated[bool, typer.Option("--empty", help="Delete for good what is in it.")] = False,
-) -> None:
-    """List deleted runs, which are kept for thirty days; put one back, or delete all of them for good."""
-    from tui import console, words
-    from tui.run import trash as bin
-
-    found = bin.trashed_runs()
-    if restore:
-        wanted = [it for it in found if it.name == restore] or [it for it in found if restore in it.name]
-        if len(wanted) != 1:
-            refuse([f"there is no run {restore} in the trash, or more than one; see: unsloth-tui trash"])
-        console.say(f"{bin.restore(wanted[0]).name} is back")
-    elif empty:
-        console.say(f"{bin.empty()} runs were deleted for good")
-    else:
-        for it in found:
-            print(console.one_line(f"{it.name:44} {words.size(it.size_bytes)}"))
 
 
 def _open_window(session: Session | None, path: Path | None, folder: RunFolder | None = None) -> None:

@@ -1,0 +1,60 @@
+"""The runs so far: ``runs``, ``curve`` and ``trash``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tui.cli_parts import AsJson, RunName, find, refuse
+
+
+def runs(
+    words: Annotated[list[str] | None, typer.Argument(metavar="[WORD]...", help="Only runs that have these words.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every run: those that wait in their order, then the others, the newest first."""
+    from tui import console
+    from tui.run.listing import Listing, matching
+
+    for row in matching(Listing().rows(), " ".join(words or ())):
+        print(console.to_json(console.table_row(row)) if as_json else console.run_line(row))
+
+
+def curve(
+    name: RunName,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="A file to write; .csv, .svg or .png says as what.")],
+) -> None:
+    """Write a run's figures: every update as CSV, or the curve of the loss as a picture (SVG, PNG)."""
+    from tui import console
+    from tui.run import curves
+    from tui.run.watcher import read_state
+
+    folder = find(name)
+    try:
+        curves.export(read_state(folder), folder.name, to.absolute())
+    except curves.UnknownKind as error:
+        refuse([str(error)])
+    console.say(f"written to {to}")
+
+
+def trash(
+    restore: Annotated[str, typer.Option(metavar="RUN", help="Put this run back among the others.")] = "",
+    empty: Annotated[bool, typer.Option("--empty", help="Delete for good what is in it.")] = False,
+) -> None:
+    """List deleted runs, which are kept for thirty days; put one back, or delete all of them for good."""
+    from tui import console, words
+    from tui.run import trash as bin
+
+    found = bin.trashed_runs()
+    if restore:
+        wanted = [it for it in found if it.name == restore] or [it for it in found if restore in it.name]
+        if len(wanted) != 1:
+            refuse([f"there is no run {restore} in the trash, or more than one; see: unsloth-tui trash"])
+        console.say(f"{bin.restore(wanted[0]).name} is back")
+    elif empty:
+        console.say(f"{bin.empty()} runs were deleted for good")
+    else:
+        for it in found:
+            print(console.one_line(f"{it.name:44} {words.size(it.size_bytes)}"))
