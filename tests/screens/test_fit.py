@@ -70,7 +70,7 @@ def tell(engine: RunFolder, *told: events.Event) -> None:
 
 
 async def opened(pilot: Pilot[None]) -> FitDialog:
-    await pilot.press("f4", "f10")
+    await pilot.press("f4", "ctrl+g")
     await until(pilot, lambda: isinstance(pilot.app.screen, FitDialog))
     assert isinstance(pilot.app.screen, FitDialog)
     return pilot.app.screen

@@ -37,7 +37,7 @@ class TuneScreen(PlaceScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f8", "mend", "Mend", id="tune.mend", tooltip="Apply the change that mends what is wrong here"),
         Binding("f9", "app.choose_preset", "Presets", id="tune.presets", tooltip="Settings that go together"),
-        Binding("f10", "app.fit", "Fit", id="tune.fit", tooltip="Measure the fastest settings that fit here"),
+        Binding("ctrl+g", "app.fit", "Fit", id="tune.fit", tooltip="Measure the fastest settings that fit here"),
         Binding("ctrl+r", "reset", "Reset", id="tune.reset", tooltip="Put the default of this field back"),
         Binding("slash", "search", "Find", key_display="/", id="tune.search", tooltip="Find a field by its name or help"),
         Binding("ctrl+f", "search", "Search", show=False, id="tune.find", tooltip="Find a field", priority=True),
