@@ -62,6 +62,8 @@ def test_a_run_that_has_ended_waits_to_go_on_and_is_started_before_its_turn(
     (ended.checkpoints / "checkpoint-1").mkdir(parents=True)
     assert ask("resume", "done", "--queue").code == 1  # it has done all its updates
     assert ask("resume", "done", "--steps", "9", "--queue", "--watch").code == 1
+    said = ask("resume", "done", "--steps", "9", "--processes", "3", "--queue")  # an update takes 8 examples, 2 at once
+    assert said.code == 1 and "3 processes cannot share them evenly" in said.err
     assert ask("resume", "done", "--steps", "9", "--queue").err == f"{ended.name} waits to go on, number 1 in the queue\n"
     assert "waits in the queue already" in ask("resume", "done", "--steps", "9").err
     assert f"queue hold {ended.name}" in ask("pause", "done").err

@@ -189,6 +189,7 @@ def resume(
     steps: Annotated[int | None, typer.Option(min=1, help="Updates in all, to extend a run.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Print it until it ends.")] = False,
     queue: Annotated[bool, typer.Option("--queue", help="When a GPU is free and its turn has come.")] = False,
+    processes: Annotated[int | None, typer.Option(min=1, max=64, help="So many, which share an update evenly.")] = None,
 ) -> None:
     """Let a run go on that was paused, stopped, killed or has finished, from its last checkpoint."""
     from tui import console, queue_console
@@ -196,6 +197,8 @@ def resume(
     from tui.run.handed import read_handed
     from tui.run.lines import Tail
     from tui.run.process import resume_run
+    from tui.run.processes import session_now, with_processes
+    from tui.session.file import SessionError
 
     folder = find(name)
     if reason := why_not(folder, steps):
@@ -203,6 +206,14 @@ def resume(
     values: dict[str, int | float] = {} if steps is None else {"training.max_steps": steps}
     if queue and read_handed(folder):
         refuse([f"{folder.name} goes on in Slurm, which has a queue of its own; leave out --queue"])
+    if processes is not None:
+        try:
+            changes, reason = with_processes(session_now(folder), processes)
+        except SessionError as error:
+            refuse([str(error)])
+        if reason:
+            refuse([f"{folder.name} cannot go on: {reason}"])
+        values |= changes
     if queue and watch:
         refuse(["--watch cannot wait for a run in the queue; watch it once it goes on"])
     if queue:

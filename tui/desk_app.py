@@ -186,7 +186,7 @@ class DeskApp(LookApp):
     async def action_choose_gpus(self) -> None:
         chosen = await self.push_screen_wait(GpuDialog(list_gpus(), self.session.model.device))
         if chosen is not None:
-            self.post_message(messages.SessionEdited({"model.device": chosen}))
+            self.post_message(messages.SessionEdited(chosen))
 
     @work(group="dialog", exclusive=True)
     async def action_doctor(self) -> None:

@@ -21,7 +21,7 @@ from tui.run.assigned import assign, assigned
 from tui.run.events import Finished, PhaseChanged
 from tui.run.folder import RunFolder
 from tui.run.going_on import why_not
-from tui.run.gpu_choice import BEHIND, ON_HOLD, Device, choose, devices_here, plan, taken_by
+from tui.run.gpu_choice import BEHIND, ON_HOLD, Choice, Device, choose, devices_here, plan, taken_by
 from tui.run.listing import Listing, RunRow
 from tui.run.lock import acquire
 from tui.run.process import device_environment
@@ -172,6 +172,17 @@ def test_a_gpu_that_somebody_else_fills_is_left_alone() -> None:
     assert choice.devices == () and choice.why_not == "GPU 0 has 20 GiB free of the 72 GiB it needs"
     assert choose("auto", 10 * GIB, filled, {}, shares=False).devices == (filled[0],)
     assert choose("1", 30 * GIB, filled, {}, shares=True).devices == ()
+
+
+def test_processes_that_train_together_wait_until_each_has_a_gpu() -> None:
+    assert choose("auto", GIB, GPUS, {}, shares=False, count=2).devices == GPUS
+    waits = choose("auto", GIB, GPUS, {"GPU-a": "first runs"}, shares=False, count=2)
+    assert waits == Choice(why_not="1 of 2 GPUs are free: first runs on GPU 0")
+    assert choose("1", GIB, GPUS, {}, shares=False, count=2).why_not.startswith("2 processes need a GPU each")
+    (_, choice), (_, next_one) = plan(
+        [ticket("two"), ticket("one", 2.0)], [row("two", processes=2), row("one")], GPUS, lambda ticket: GIB
+    )
+    assert choice.devices == GPUS and next_one.why_not == BEHIND
 
 
 def test_one_run_has_a_gpu_for_itself_unless_told_otherwise() -> None:

@@ -10,7 +10,9 @@ import numpy as np
 from tests.screens.conftest import GPU
 from tests.screens.test_live import step
 from tui.machine.gpu import GpuUser
-from tui.run.state import Series
+from tui.run.events import RankReading
+from tui.run.state import RunState, Series
+from tui.screens.live_figures import essential_lines, groups
 from tui.widgets.curve_data import Columns, running_mean, thin
 from tui.widgets.gauges import gpu_gauges
 from tui.widgets.sparkline import sparkline
@@ -49,8 +51,22 @@ def test_a_resumed_run_forgets_the_curve_beyond_its_checkpoint() -> None:
 
 def test_another_process_on_the_gpu_is_named_and_the_engine_is_not() -> None:
     gpu = replace(GPU, users=(GpuUser(7, "engine", None), GpuUser(8, "blender", 3 << 30)))
-    shared = [gauge.text for gauge in gpu_gauges(gpu, own_pid=7) if gauge.label == "shared"]
+    shared = [gauge.text for gauge in gpu_gauges(gpu, own_pids=frozenset({7})) if gauge.label == "shared"]
     assert shared == ["blender 8 3 GiB"]
+
+
+def test_each_of_several_processes_is_told_and_one_alone_is_not() -> None:
+    alone = RunState(steps=Series([step(1)]))
+    assert "Processes" not in [group.title for group in groups(alone, None, 0.0)]
+    ranks = tuple(
+        RankReading(rank=at, host="a", device=f"GPU {at}", tokens_per_s=900.0 + at, peak_memory_bytes=3 << 30)
+        for at in (0, 1)
+    )
+    told = replace(alone, ranks=ranks)
+    assert groups(told, None, 0.0)[-1].lines() == [
+        "Processes", "  rank 0        900/s, 3 GiB, GPU 0", "  rank 1        901/s, 3 GiB, GPU 1",
+    ]  # fmt: skip
+    assert "processes 2, 900–901/s" in essential_lines(told, None, 0.0, 0)
 
 
 def test_a_strip_shows_the_oldest_first() -> None:

@@ -103,12 +103,14 @@ async def test_the_gpus_of_a_run_are_chosen_by_name_and_their_users_shown(monkey
         await until(pilot, lambda: app.screen.query(SelectionList))
         listed = app.screen.query_one(SelectionList)
         assert "python (1234) 7 GiB" in str(listed.get_option_at_index(0).prompt)
-        await pilot.press("down", "space", "enter")
-        await until(pilot, lambda: app.session.model.device == "GPU-0b")
+        await pilot.press("space", "down", "space", "enter")
+        await until(pilot, lambda: app.session.model.device == "GPU-0a,GPU-0b")
+        assert app.session.processes == 2
         await pilot.press("f9")
         await until(pilot, lambda: app.screen.query(SelectionList))
-        await pilot.press("down", "space", "enter")
+        await pilot.press("space", "down", "space", "enter")
         await until(pilot, lambda: app.session.model.device == "auto")
+        assert app.session.processes == 1
 
 
 def test_a_run_that_took_more_than_predicted_corrects_the_next_prediction(

@@ -7,14 +7,18 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tui.engine.environment import set_defaults
 from tui.engine.retry import AGAIN
 from tui.engine.serve import serve
 from tui.engine.spare import serve_spare
-from tui.engine.supervise import end_children_with_me, fork_worker
+from tui.engine.supervise import end_children_with_me, end_with_parent, fork_worker
 from tui.run.folder import RunFolder
+from tui.run.lock import LockHeld, acquire
+from tui.run.processes import session_now
+from tui.session.file import SessionError
+from tui.session.schema import Session
 
 
 def main() -> None:
@@ -28,12 +32,35 @@ def main() -> None:
     os.umask(0o077)
     _print_without_failing()
     set_defaults()
-    if "RANK" not in os.environ and not given.again:  # torchrun already watches over its own processes
+    if "RANK" in os.environ:
+        end_with_parent()
+    elif not given.again:
         fork_worker(folder, spare=given.spare)
+        if not given.spare and (session := _session(folder)).cluster.nproc_per_node > 1:
+            _launch(folder, session)
     end_children_with_me()
     if given.spare:
         sys.exit(serve_spare(folder, given.owner))
     sys.exit(serve(folder, given.owner))
+
+
+def _launch(folder: RunFolder, session: Session) -> NoReturn:
+    """Hold the folder for all processes that work in it together; whoever looks sees one engine, from first to last."""
+    try:
+        acquire(folder.lock)
+    except LockHeld as error:
+        sys.exit(str(error))
+    from tui.engine.launching import launch
+
+    sys.exit(launch(folder, session))
+
+
+def _session(folder: RunFolder) -> Session:
+    """What the engine will be asked for; nothing where it cannot be read, which the engine then says."""
+    try:
+        return session_now(folder) if folder.session.exists() else Session()
+    except SessionError:
+        return Session()
 
 
 class _Log(io.FileIO):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from tui.engine.checkpoints import STATE, WRITING, bring_to_disk, bytes_of, put_in_place, remove_older
 from tui.engine.emit import Emit
 from tui.engine.failures import is_disk_full, is_read_only
+from tui.engine.together import Together
 from tui.run.events import Warned
 from tui.run.folder import RunFolder
 
@@ -22,8 +24,8 @@ SMALL_BYTES = 20_000_000
 class Checkpointing:
     """Takes the place of the trainer's own way to write a checkpoint."""
 
-    def __init__(self, trainer: Any, folder: RunFolder, emit: Emit) -> None:
-        self.trainer, self.folder, self.emit = trainer, folder, emit
+    def __init__(self, trainer: Any, folder: RunFolder, emit: Emit, together: Together) -> None:
+        self.trainer, self.folder, self.emit, self.together = trainer, folder, emit, together
         self.last_bytes = 0
         self._warned = False
         self._write = trainer._save_checkpoint
@@ -39,35 +41,67 @@ class Checkpointing:
             self.trainer.state.best_model_checkpoint = best
             if not is_disk_full(error) and not is_read_only(error):
                 raise
-            shutil.rmtree(self.folder.checkpoints / WRITING, ignore_errors=True)
             self._warn("the disk is full" if is_disk_full(error) else "the disk of the run became read-only")
             return
         self._warned = False
-        with suppress(OSError):  # then there is one too many until the next one
-            remove_older(self.folder, self.trainer.args.save_total_limit, self.trainer.state.best_model_checkpoint)
+        if self.together.leads:
+            with suppress(OSError):  # then there is one too many until the next one
+                remove_older(self.folder, self.trainer.args.save_total_limit, self.trainer.state.best_model_checkpoint)
 
     def _save(self, model: Any, trial: Any) -> bool:
         """Whether there was room; raises what a disk raises that gets full meanwhile."""
         step, best = self.trainer.state.global_step, self.trainer.state.best_model_checkpoint
+        scratch = self.folder.checkpoints / WRITING
+        made = scratch / f"checkpoint-{step}"
+        if lacking := self.together.agree(self._make_room(scratch) if self.together.leads else ""):
+            self._warn(lacking)
+            return False
+        self.trainer._get_output_dir = lambda trial: str(scratch)
+        try:
+            best_step, self.trainer.state.best_global_step = self.trainer.state.best_global_step, None
+            try:  # with one the trainer would wait for all processes, and one may have found no room
+                self._in_all(lambda: self._write(model, trial))
+            finally:
+                self.trainer.state.best_global_step = best_step
+            self._in_all(lambda: self._finish(best, made, step) if self.together.leads else None)
+        finally:
+            del self.trainer._get_output_dir
+            if self.together.leads:
+                shutil.rmtree(scratch, ignore_errors=True)
+        self.trainer.state.best_model_checkpoint = self.together.agree(self.trainer.state.best_model_checkpoint)
+        return True
+
+    def _make_room(self, scratch: Path) -> str:
+        """Make an empty place to write to; why there can be none, or nothing."""
         self.folder.checkpoints.mkdir(exist_ok=True)
         needed, free = self.needed_bytes(), shutil.disk_usage(self.folder.checkpoints).free
         if free < needed + SPARE_BYTES:
-            self._warn(f"{free / 1e9:.1f} GB are free and a checkpoint takes {needed / 1e9:.1f}")
-            return False
-        scratch = self.folder.checkpoints / WRITING
-        made = scratch / f"checkpoint-{step}"
+            return f"{free / 1e9:.1f} GB are free and a checkpoint takes {needed / 1e9:.1f}"
         shutil.rmtree(scratch, ignore_errors=True)
-        self.trainer._get_output_dir = lambda trial: str(scratch)
-        try:
-            self._write(model, trial)
-            self._name_best(best, made)
-            bring_to_disk(made)
-            put_in_place(made, self.final(step))
-        finally:
-            del self.trainer._get_output_dir
-        shutil.rmtree(scratch, ignore_errors=True)
+        return ""
+
+    def _finish(self, best: str | None, made: Path, step: int) -> None:
+        self._name_best(best, made)
+        bring_to_disk(made)
+        put_in_place(made, self.final(step))
         self.last_bytes = bytes_of(self.final(step))
-        return True
+
+    def _in_all(self, do: Callable[[], None]) -> None:
+        """Let every process do its part, and fail in all where it fails in one. Raises what a disk raises."""
+        error: Exception | None = None
+        try:
+            do()
+        except Exception as raised:
+            error = raised
+        told = self.together.gather([type(error).__name__, str(error), getattr(error, "errno", None)] if error else None)
+        if error:
+            raise error
+        for kind, text, number in filter(None, told):
+            raise OSError(number, text) if number else RuntimeError(f"another process: {kind}: {text}")
+
+    def has(self, step: int) -> bool:
+        """Whether the checkpoint of an update is there and whole."""
+        return bool(self.together.agree(self.final(step).is_dir() if self.together.leads else None))
 
     def final(self, step: int) -> Path:
         """Where the checkpoint of an update lies once it is whole."""

@@ -15,7 +15,9 @@ from tui.run.folder import RunFolder
 WRITING = ".writing"
 """Where a checkpoint lies until it is whole."""
 STATE = "trainer_state.json"
-PICKLED = ("optimizer.pt", "scheduler.pt", "rng_state.pth")
+PICKLED = ("optimizer.pt", "scheduler.pt")
+CHANCE = "rng_state*.pth"
+"""The state of the random numbers; of several processes each has a file of its own."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def what_is_wrong(checkpoint: Checkpoint) -> str:
         for path in weights:
             if not _is_whole(path):
                 return f"{path.name} is cut off"
-        for name in PICKLED:
+        chance = sorted(path.name for path in checkpoint.path.glob(CHANCE))
+        for name in (*PICKLED, *(chance or ["rng_state.pth"])):
             if not zipfile.is_zipfile(checkpoint.path / name):
                 return f"{name} is missing or cut off"
     except (OSError, ValueError, KeyError, TypeError) as error:

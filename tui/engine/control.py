@@ -7,17 +7,21 @@ import threading
 import time
 from typing import Literal
 
-from tui.run.commands import AnswerSet, Change, Chat, Checkpoint, Evaluate, Fit, Inspect, Preview, Sample, ShowPrompt, Stop
+from tui.run.commands import (
+    AnswerSet, Change, Chat, Checkpoint, Evaluate, Fit, Inspect, Pause, Preview, Sample, ShowPrompt, Stop,
+)  # fmt: skip
 
 Stage = Literal["preparing", "training", "idle", "leaving"]
 Job = Chat | ShowPrompt | AnswerSet | Preview | Inspect | Fit
-Order = Checkpoint | Evaluate | Sample | Change
+Order = Checkpoint | Evaluate | Sample | Change | Stop | Pause
 
 
 class Control:
     """Shared by the two threads of an engine; every method may be called from either."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: bool = False) -> None:
+        self.shared = shared
+        """Whether several processes have to obey at the same update."""
         self.stop: Stop | None = None
         self.paused = False
         self.step = 0
@@ -31,12 +35,42 @@ class Control:
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self._stage: Stage = "preparing"
+        self._asked_to_leave = False
         self._lock = threading.Lock()
 
     @property
     def leaving(self) -> bool:
         """Whether the training is to end as soon as it can."""
         return self.paused or self.stop is not None
+
+    @property
+    def is_to_leave(self) -> bool:
+        """Whether somebody has asked for that, even if not every process has heard of it."""
+        return self.leaving or self._asked_to_leave
+
+    def ask(self, wish: Stop | Pause) -> None:
+        """Stop or pause: now, or where that is shared, once all processes have heard of it."""
+        with self._lock:
+            self._asked_to_leave = True
+            if self.shared:
+                self.order(wish)
+            else:
+                self.obey(wish)
+
+    def obey(self, wish: Stop | Pause) -> None:
+        """Stop or pause."""
+        if isinstance(wish, Stop):
+            self.stop = wish
+        else:
+            self.paused = True
+
+    def be_alone(self) -> None:
+        """Obey at once from now on: the other processes have done their part."""
+        with self._lock:
+            self.shared = False
+            for order in self.orders():
+                if isinstance(order, Stop | Pause):
+                    self.obey(order)
 
     @property
     def stage(self) -> Stage:

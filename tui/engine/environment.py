@@ -40,6 +40,8 @@ def variables(folder: RunFolder, session: Session) -> dict[str, str]:
     """The variables of one run."""
     found = dict.fromkeys(PROJECTS, session.training.project) if session.training.project else {}
     found |= dict.fromkeys(("TENSORBOARD_LOGGING_DIR", "WANDB_DIR"), str(folder.path / "reports"))
+    if session.shares_weights:
+        found["UNSLOTH_FSDP2"] = "1"
     if session.training.custom_loss:
         # Rows as they are on a CPU, an example each: Unsloth's GPU trainer would hand over one long row without padding.
         # Label smoothing and dft need no such thing: both take their logits from a pass without labels, which has them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unsloth  # noqa: F401  # isort: skip  (must come before transformers and trl)
 
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ from unsloth.tokenizer_utils import load_correct_tokenizer
 
 from tui.catalog.local import ModelError, is_path, read_model
 from tui.engine.arguments import adapter_arguments, loading_arguments
+from tui.engine.together import Together
 from tui.engine.writing import Writer
 from tui.machine.gpu import read_gpus, uuid_of
 from tui.run.events import MemoryMeasured
@@ -74,6 +76,17 @@ class Loaded:
     def device(self) -> str:
         device = self.model.device
         return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+
+
+def take_device(together: Together) -> None:
+    """Take this process's own GPU where several train together. Raises ModelError where there are not enough."""
+    if together.size == 1 or not torch.cuda.is_available():
+        return
+    seen = torch.cuda.device_count()
+    if together.local_rank >= seen:
+        wanted = os.environ.get("LOCAL_WORLD_SIZE", "")
+        raise ModelError(f"cluster.nproc_per_node: {wanted} processes need a GPU each, and the run sees {seen}")
+    torch.cuda.set_device(together.local_rank)
 
 
 def load_model(session: Session, name: str = "") -> Loaded:
@@ -157,7 +170,7 @@ def free_memory() -> tuple[float, str, int | None]:
 def measure_memory(moment: Any) -> MemoryMeasured:
     """The guide's memory figures: on a GPU what torch has reserved now and at most, on a CPU what the engine holds."""
     if torch.cuda.is_available():
-        total = torch.cuda.get_device_properties(0).total_memory
+        total = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
         used, peak = torch.cuda.memory_reserved(), torch.cuda.max_memory_reserved()
         return MemoryMeasured(moment=moment, used_bytes=used, peak_bytes=peak, total_bytes=total)
     used = psutil.Process().memory_info().rss

@@ -6,6 +6,7 @@ import unsloth  # noqa: F401  # isort: skip  (must come before transformers and 
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tui.engine.control import Control
 from tui.engine.emit import Emit
 from tui.engine.guards import Guards, LossLost
 from tui.engine.loading import peak_resident_bytes
+from tui.engine.together import Together
 from tui.run import events
 from tui.run.commands import Stop
 from tui.session.sections.guards import Action
@@ -54,8 +56,10 @@ class Clock:
 class Reporter(TrainerCallback):  # type: ignore[misc]
     """Turns what the trainer logs into events."""
 
-    def __init__(self, clock: Clock, control: Control, emit: Emit, guards: Guards, lowest: float = math.inf) -> None:
-        self.clock, self.control, self.emit = clock, control, emit
+    def __init__(
+        self, clock: Clock, control: Control, emit: Emit, guards: Guards, together: Together, lowest: float = math.inf
+    ) -> None:
+        self.clock, self.control, self.emit, self.together = clock, control, emit, together
         self.step = self.tokens = 0
         self.guards, self.lowest = guards, lowest
 
@@ -81,8 +85,6 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.control.pulse = time.monotonic() if self.control.pulse else None
-        if self.control.leaving:
-            raise StopNow
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
         if "loss" in logs:
@@ -91,7 +93,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
             self.emit(step)
             before = self.control.usual_s or step.seconds
             self.control.usual_s = (1 - NEWEST) * before + NEWEST * step.seconds
-            self._heed(self.guards.after_step(step), control)
+            self._heed(lambda: self.guards.after_step(step), control)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
         loss = metrics["eval_loss"]
@@ -100,18 +102,21 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
         perplexity = math.exp(min(loss, 700))
         told = events.Evaluated(step=state.global_step, loss=loss, perplexity=perplexity, best=best)
         self.emit(told)
-        self._heed(self.guards.after_evaluation(told), control)
+        self._heed(lambda: self.guards.after_evaluation(told), control)
         self.clock.skip()
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        if path.is_dir():  # there may have been no room for it
+        if self.together.leads and path.is_dir():  # there may have been no room for it
             self.emit(events.Checkpointed(step=state.global_step, path=str(path), bytes=bytes_of(path)))
         self.clock.skip()
 
-    def _heed(self, found: list[tuple[events.Warned, Action]], control: Any) -> None:
-        """Do about each finding what the session says. Raises LossLost."""
-        for warning, action in found:
+    def _heed(self, look: Callable[[], list[tuple[events.Warned, Action]]], control: Any) -> None:
+        """Do about each finding of the leading process what the session says. Raises LossLost."""
+        found = look() if self.together.leads else []
+        for line, action in self.together.agree([(events.to_line(warning), action) for warning, action in found]):
+            warning = events.from_line(line)
+            assert isinstance(warning, events.Warned)
             if action == "stop" and warning.code == "nan-loss":
                 raise LossLost(warning)
             self.emit(warning)

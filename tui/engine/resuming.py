@@ -6,14 +6,16 @@ import json
 import math
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tui.engine.checkpoints import Checkpoint, checkpoints_of, clear_leftovers, what_is_wrong
 from tui.engine.emit import Emit
 from tui.engine.provenance import provenance_of
+from tui.engine.together import Together
 from tui.run import commands, events
 from tui.run.folder import RunFolder
-from tui.run.state import RunState, fold, fold_all
+from tui.run.state import RunState, Series, fold, fold_all
 from tui.run.watcher import read_events
 from tui.session import file
 from tui.session.file import replace_values
@@ -23,6 +25,7 @@ ALLOWED = (
     "training.learning_rate", "training.logging_steps", "training.save_strategy", "training.save_steps",
     "training.save_total_limit", "training.max_steps", "training.num_train_epochs", "training.max_grad_norm",
     "training.per_device_train_batch_size", "training.gradient_accumulation_steps", "lora.use_gradient_checkpointing",
+    "cluster.nproc_per_node",
     "evaluation.eval_strategy", "evaluation.eval_steps", "evaluation.sample_steps", "evaluation.per_device_eval_batch_size",
 )  # fmt: skip
 """What may be another when a run goes on; anything else belongs to a run of its own."""
@@ -71,6 +74,22 @@ def begin(folder: RunFolder, order: commands.Resume, emit: Emit) -> tuple[Sessio
         emit(warning)
     session = replace_values(session, {key: value for it in before.changes for key, value in it.values.items()})
     return _with(session, order, start, emit), start
+
+
+def begin_together(folder: RunFolder, order: commands.Resume, emit: Emit, together: Together) -> tuple[Session, Start]:
+    """What `begin` says where the leading process does that, and the others hear of it. Raises SessionError."""
+    if together.size == 1:
+        return begin(folder, order, emit)
+    if together.leads:
+        session, start = begin(folder, order, emit)
+        measured = [events.to_line(told) for told in start.before.evaluations]
+        path = str(start.checkpoint.path) if start.checkpoint else ""
+        together.agree([file.dumps(session), start.resumed, start.step, path, start.retries, measured])
+        return session, start
+    text, resumed, step, path, retries, measured = together.agree()
+    told = (events.from_line(line) for line in measured)
+    before = RunState(evaluations=Series(it for it in told if isinstance(it, events.Evaluated)))
+    return file.parse(text), Start(resumed, Checkpoint(step, Path(path)) if path else None, before, retries)
 
 
 def _start(folder: RunFolder, before: RunState) -> tuple[Start, list[events.Warned]]:

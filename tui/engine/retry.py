@@ -19,6 +19,8 @@ from tui.session.schema import Session
 MOST = 6
 AGAIN = "--again"
 """Says that the process that watches over the engine is there already."""
+LAUNCHED = "UNSLOTH_TUI_LAUNCHED"
+"""The variable by which several processes know that all of them are started again when they end for that."""
 _ENVIRONMENT = dict(os.environ)
 """As it was when the engine began: Unsloth changes it when it is imported."""
 
@@ -68,15 +70,27 @@ def gentler(session: Session, evaluating: bool) -> tuple[events.Values, str]:
     return {}, ""
 
 
-def try_again(folder: RunFolder, session: Session, error: BaseException, done: int, step: int, emit: Emit) -> None:
-    """Begin anew from the last checkpoint with a gentler setting; returns where there is none left or it is not wanted."""
+def next_try(session: Session, error: BaseException, done: int, step: int) -> events.Changed | None:
+    """The gentler setting to begin anew with; None where there is none left or it is not wanted."""
     values, words = gentler(session, while_evaluating(error))
-    if session.guards.out_of_memory != "retry" or not values or done >= MOST or "RANK" in os.environ:
-        return
+    if session.guards.out_of_memory != "retry" or not values or done >= MOST:
+        return None
     text = f"{explain_memory(' '.join(str(error).split()))}; trying again with {words}"
-    emit(events.Changed(step=step, values=values, by="retry", text=text))
+    return events.Changed(step=step, values=values, by="retry", text=text)
+
+
+def try_again(folder: RunFolder, change: events.Changed, emit: Emit) -> None:
+    """Begin anew from the last checkpoint; one of several processes only says so, and whoever started them does it."""
+    emit(change)
     send(folder, commands.Resume())
-    start_over(folder)
+    if "RANK" not in os.environ:
+        start_over(folder)
+
+
+def is_started_again() -> bool:
+    """Whether this process, alone or one of several, begins anew when it ends for that."""
+    left = int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) - int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+    return "RANK" not in os.environ or LAUNCHED in os.environ or left > 0
 
 
 def start_over(folder: RunFolder) -> NoReturn:

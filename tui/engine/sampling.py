@@ -16,6 +16,7 @@ from tui.engine.control import Control
 from tui.engine.emit import Emit
 from tui.engine.loading import Loaded
 from tui.engine.reporter import Clock
+from tui.engine.together import Together
 from tui.run.events import PhaseChanged, Sampled, Warned
 from tui.session.schema import Session
 
@@ -23,7 +24,13 @@ from tui.session.schema import Session
 class Sampler(TrainerCallback):  # type: ignore[misc]
     """Answers the sample prompts before the first update, every so many updates, and after the last."""
 
-    def __init__(self, session: Session, loaded: Loaded, clock: Clock, control: Control, emit: Emit) -> None:
+    def __init__(
+        self, session: Session, loaded: Loaded, clock: Clock, control: Control, emit: Emit, together: Together
+    ) -> None:
+        self.together = together
+        self.answers = together.leads or session.shares_weights
+        """Whether this process has a part in answering; where weights are shared, all have, to the end."""
+        self.is_cut_short = (lambda: control.leaving) if session.shares_weights else (lambda: control.is_to_leave)
         self.prompts = session.evaluation.sample_prompts
         self.every = session.evaluation.sample_steps
         self.limit = session.evaluation.compare_max_new_tokens
@@ -49,22 +56,26 @@ class Sampler(TrainerCallback):  # type: ignore[misc]
         self.control.pulse = None  # answers take as long as they take
         self.emit(PhaseChanged(phase="sampling", text="answering the sample prompts"))
         self.sampled_at = step
+        wrong = ""
         try:
-            self._answer(step)
+            if self.answers:
+                self._answer(step)
         except Exception as error:  # an answer is not worth a run
             traceback.print_exception(error)
-            self.prompts = ()
-            self.emit(Warned(code="sampling", text=f"the sample prompts are not asked any more: {error}"))
+            wrong = str(error) or type(error).__name__
         finally:
             FastLanguageModel.for_training(self.loaded.model)
             self.emit(PhaseChanged(phase="training"))
+            if wrong := self.together.agree(wrong):
+                self.prompts = ()
+                self.emit(Warned(code="sampling", text=f"the sample prompts are not asked any more: {wrong}"))
             self.clock.skip()
             self.control.pulse = time.monotonic()
 
     def _answer(self, step: int) -> None:
         turns = [[{"role": "user", "content": prompt}] for prompt in self.prompts]
         answers: dict[int, str] = {}
-        for batch in answer_all(self.loaded, turns, "tuned", self.limit, lambda: self.control.leaving):
+        for batch in answer_all(self.loaded, turns, "tuned", self.limit, self.is_cut_short):
             answers |= batch
         for at in sorted(answers):
             self.emit(Sampled(step=step, prompt=self.prompts[at], answer=answers[at]))

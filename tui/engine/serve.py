@@ -17,8 +17,11 @@ import psutil
 from tui.engine.control import Control
 from tui.engine.emit import Emit, emitter
 from tui.engine.notify import notify_of
+from tui.engine.parting import FAILED, LEFT, heed
 from tui.engine.resuming import unobeyed
+from tui.engine.retry import LAUNCHED
 from tui.engine.talking import refuse
+from tui.engine.together import Together
 from tui.engine.vigil import Vigil
 from tui.engine.warm import Warm
 from tui.engine.work import work
@@ -28,6 +31,9 @@ from tui.run import commands, events
 from tui.run.folder import RunFolder
 from tui.run.lines import Tail
 from tui.run.lock import HEARTBEAT_S, LockHeld, acquire, beat
+from tui.run.process import send
+from tui.run.state import fold_all
+from tui.run.watcher import read_events
 from tui.session import file
 from tui.session.file import SessionError
 from tui.session.sections.guards import GuardsSection
@@ -41,26 +47,33 @@ def serve(folder: RunFolder, owner: int | None, warm: Warm | None = None) -> int
 
     `warm` is the thread to work in, where one has begun already.
     """
-    try:
-        acquire(folder.lock)
-    except LockHeld as error:
-        print(error, file=sys.stderr)
-        return 1
-    emit, control = emitter(folder), Control()
-    if not folder.session.exists():
-        control.enter("idle")  # a workbench has nothing to train: whatever is asked of it may be asked at once
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     asked: deque[commands.Command] = deque()
-    # a scheduler that takes the machine away may give the run another turn, which goes on from a checkpoint
-    ending = commands.Pause() if "SLURM_JOB_ID" in os.environ else commands.Stop()
-    signal.signal(signal.SIGTERM, lambda *_: asked.extend((ending, commands.Release())))
+    together = Together()
+    if not together.leads:
+        follow(folder, together)
+    if together.size == 1:
+        # a scheduler that takes the machine away may give the run another turn, which goes on from a checkpoint
+        ending = commands.Pause() if "SLURM_JOB_ID" in os.environ else commands.Stop()
+        signal.signal(signal.SIGTERM, lambda *_: asked.extend((ending, commands.Release())))
+    if LAUNCHED not in os.environ:
+        try:
+            acquire(folder.lock, None if together.size == 1 else os.getppid())
+        except LockHeld as error:
+            print(error, file=sys.stderr)
+            return 1
+        if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) and not _begins_again(folder):
+            return 1
+    emit, control = emitter(folder), Control(shared=together.size > 1)
+    if not folder.session.exists():
+        control.enter("idle")  # a workbench has nothing to train: whatever is asked of it may be asked at once
     tail = Tail(folder.commands)
     order, fresh = unobeyed(heard(tail))
     asked.extend(fresh)
     result: list[int] = []
-    worker = _at_work(lambda: result.append(work(folder, order, control, emit)), warm)
-    _listen(folder, control, emit, worker, owner, tail, asked)
+    worker = _at_work(lambda: result.append(work(folder, order, control, emit, together)), warm)
+    _listen(folder, control, emit, worker, owner, tail, asked, together)
     sys.stdout.flush()
     os._exit(result[0] if result else 1)  # libraries leave threads behind that would keep the process, and the GPU
 
@@ -74,6 +87,27 @@ def _at_work(do: Callable[[], None], warm: Warm | None) -> threading.Thread:
     return worker
 
 
+def follow(folder: RunFolder, together: Together) -> NoReturn:
+    """Do what the leading process of a run does, without writing or hearing anything."""
+    control, result = Control(shared=True), list[int]()
+    silent: Emit = lambda event: None  # noqa: E731
+    worker = _at_work(lambda: result.append(work(folder, commands.Resume(), control, silent, together)), None)
+    while worker.is_alive():
+        if together.posted(LEFT):
+            os._exit(0)
+        worker.join(LISTEN_S)
+    sys.stdout.flush()
+    os._exit(result[0] if result else 1)
+
+
+def _begins_again(folder: RunFolder) -> bool:
+    """Whether a run that torchrun has started again goes on; it does not once it has ended with a reason."""
+    if fold_all(read_events(folder)).ended:
+        return False
+    send(folder, commands.Resume())
+    return True
+
+
 def _listen(
     folder: RunFolder,
     control: Control,
@@ -82,13 +116,17 @@ def _listen(
     owner: int | None,
     tail: Tail,
     asked: deque[commands.Command],
+    together: Together,
 ) -> None:
     next_beat = next_sample = 0.0
     vigil = Vigil(_limits(folder))
     while worker.is_alive():
         asked.extend(heard(tail))
         while asked:
-            _obey(asked.popleft(), folder, control, emit)
+            _obey(asked.popleft(), folder, control, emit, together)
+        if told := together.posted(FAILED):
+            heed(folder, events.from_line(told), emit)
+            os._exit(1)
         now = time.monotonic()
         if now >= next_beat:
             beat(folder.lock)
@@ -121,7 +159,7 @@ def _watch(vigil: Vigil, folder: RunFolder, gpus: tuple[GpuReading, ...], contro
     for warning, action in vigil.look(idle_s, control.usual_s, free, gpus, control.step):
         emit(warning)
         if action == "stop":
-            control.stop = commands.Stop()
+            control.ask(commands.Stop())
 
 
 def heard(tail: Tail) -> list[commands.Command]:
@@ -137,16 +175,16 @@ def lives(pid: int) -> bool:
         return False
 
 
-def _obey(command: commands.Command, folder: RunFolder, control: Control, emit: Emit) -> None:
+def _obey(command: commands.Command, folder: RunFolder, control: Control, emit: Emit, together: Together) -> None:
     match command:
         case commands.Stop():
-            control.stop = command
+            control.ask(command)
             if control.leave("preparing"):  # nothing is learned yet: there is nothing to save or to wait for
-                _end(folder, "discarded" if command.discard else "stopped", emit)
+                _end(folder, "discarded" if command.discard else "stopped", emit, together)
         case commands.Pause():
-            control.paused = True
+            control.ask(command)
             if control.leave("preparing"):
-                _end(folder, "paused", emit)
+                _end(folder, "paused", emit, together)
         case commands.Chat() | commands.ShowPrompt() | commands.AnswerSet() if control.stage in ("preparing", "training"):
             refuse(command, "the model is still training; it can be talked to when that is done", emit)
         case commands.Chat() | commands.ShowPrompt() | commands.AnswerSet():
@@ -165,8 +203,10 @@ def _obey(command: commands.Command, folder: RunFolder, control: Control, emit: 
                 os._exit(0)
 
 
-def _end(folder: RunFolder, outcome: events.Outcome, emit: Emit) -> NoReturn:
+def _end(folder: RunFolder, outcome: events.Outcome, emit: Emit, together: Together) -> NoReturn:
     """End the process, and with it whatever the worker thread is in the middle of."""
     emit(events.Finished(outcome=outcome))
     notify_of(folder, outcome, emit)
+    if together.size > 1:
+        together.post(LEFT, outcome)
     os._exit(0)

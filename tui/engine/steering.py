@@ -11,11 +11,13 @@ from transformers import TrainerCallback
 from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 
 from tui.engine.checkpointing import Checkpointing
-from tui.engine.control import Control
+from tui.engine.control import Control, Order
 from tui.engine.emit import Emit
+from tui.engine.reporter import StopNow
 from tui.engine.resuming import Start
 from tui.engine.sampling import Sampler
 from tui.engine.schedule import go_on_with, set_length
+from tui.engine.together import Together, hear
 from tui.run import commands
 from tui.run.events import Changed, Planned, Warned
 from tui.session.file import SessionError, replace_values
@@ -40,9 +42,12 @@ class Steering(TrainerCallback):  # type: ignore[misc]
         checkpoints: Checkpointing,
         control: Control,
         emit: Emit,
+        together: Together,
     ) -> None:
         self.trainer, self.session, self.plan = trainer, session, plan
-        self.checkpoints, self.control, self.emit = checkpoints, control, emit
+        self.checkpoints, self.control, self.emit, self.together = checkpoints, control, emit, together
+        self.heard: list[Order] = []
+        """What was asked for in the middle of a measurement."""
         self.sampler: Sampler | None = None
         self.begun = start
         self.steps_an_epoch = max(1, round(plan.steps / plan.epochs))
@@ -58,7 +63,8 @@ class Steering(TrainerCallback):  # type: ignore[misc]
             self.trainer._determine_best_metric(metrics=metrics, trial=None)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        for order in self.control.orders():
+        heard, self.heard = [*self.heard, *hear(self.control, self.together)], []
+        for order in heard:
             self._obey(order, args, state, control)
         if self.control.stop:
             control.should_training_stop = True
@@ -70,6 +76,11 @@ class Steering(TrainerCallback):  # type: ignore[misc]
         if self._needs_another_round(state) and not self.control.stop:
             control.should_save = control.should_training_stop = True
 
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.heard += hear(self.control, self.together)
+        if self.control.leaving:
+            raise StopNow
+
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self.control.paused or self._discards():
             control.should_evaluate = control.should_save = False  # it has ended in the middle of one
@@ -77,7 +88,7 @@ class Steering(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if not self.control.paused:
             return
-        if self.checkpoints.final(state.global_step).is_dir():
+        if self.checkpoints.has(state.global_step):
             control.should_training_stop = True
         else:
             self.refuse_to_pause(state.global_step)
@@ -86,18 +97,18 @@ class Steering(TrainerCallback):  # type: ignore[misc]
     def another_round(self) -> bool:
         """Whether the trainer ended, and left a checkpoint, only because it had been told to do more meanwhile."""
         state = self.trainer.state
-        kept = self.checkpoints.final(state.global_step).is_dir()
+        kept = self.checkpoints.has(state.global_step)
         return bool(kept and self._needs_another_round(state) and not self.control.leaving)
 
     def keep_what_can_be_gone_on_from(self) -> None:
         """Write the checkpoint of a training that was left between two updates, unless it is there or not wanted."""
         state, args = self.trainer.state, self.trainer.args
         wanted = self.control.paused or args.save_strategy != SaveStrategy.NO
-        if self._discards() or not wanted or self.checkpoints.final(state.global_step).is_dir():
+        if self._discards() or not wanted or self.checkpoints.has(state.global_step):
             return
         self.checkpoints.save(self.trainer.model)
         self.trainer.callback_handler.on_save(args, state, self.trainer.control)
-        if self.control.paused and not self.checkpoints.final(state.global_step).is_dir():
+        if self.control.paused and not self.checkpoints.has(state.global_step):
             self.control.stop = commands.Stop()  # what was learned is saved as a result instead
 
     def refuse_to_pause(self, step: int) -> None:

@@ -85,13 +85,19 @@ def end_children_with_me() -> None:
         os.register_at_fork(after_in_child=lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
 
 
-def explain_death(folder: RunFolder, code: int, out_of_memory: bool) -> events.Failed:
+def end_with_parent() -> None:
+    """Have the kernel end this process when the one that started it ends, however that ends; only Linux can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def explain_death(folder: RunFolder, code: int, out_of_memory: bool, who: str = "the engine") -> events.Failed:
     """Why an engine ended with this exit code, or minus this signal; `out_of_memory`: the kernel had to kill meanwhile."""
     if code >= 0:
-        text = f"the engine ended with exit code {code}; it printed last: {last_words(folder)}"
+        text = f"{who} ended with exit code {code}; it printed last: {last_words(folder)}"
         return events.Failed(code="killed", text=text, advice=f"the whole log is {folder.log}")
     name = signal.Signals(-code).name
-    text = f"the engine was killed by signal {-code} ({name})"
+    text = f"{who} was killed by signal {-code} ({name})"
     if out_of_memory and -code == signal.SIGKILL:
         text += ", most likely by the kernel: the memory of the box ran out during this run"
         return events.Failed(code="killed", text=text, advice="choose a smaller model, 4-bit, or a smaller batch")

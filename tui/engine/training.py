@@ -23,10 +23,12 @@ from tui.engine.dataset import Tokenised
 from tui.engine.emit import Emit
 from tui.engine.guards import Guards
 from tui.engine.loading import Loaded
+from tui.engine.ranks import RankMeter
 from tui.engine.reporter import Clock, Reporter, StopNow
 from tui.engine.resuming import Start
 from tui.engine.sampling import Sampler
 from tui.engine.steering import Steering
+from tui.engine.together import Together
 from tui.run.events import Outcome, PhaseChanged, Planned
 from tui.run.folder import RunFolder
 from tui.session.fields import arguments
@@ -77,17 +79,20 @@ def train(
     start: Start,
     control: Control,
     emit: Emit,
+    together: Together,
 ) -> None:
     """Train until the steps are done, nothing gets better, or somebody asks to stop. Raises what the trainer raises."""
     clock = Clock()
-    checkpoints = Checkpointing(trainer, folder, emit)
-    steering = Steering(trainer, session, plan, start, checkpoints, control, emit)
+    checkpoints = Checkpointing(trainer, folder, emit, together)
+    steering = Steering(trainer, session, plan, start, checkpoints, control, emit, together)
     guards = Guards(session)
     guards.remember(start.before.steps, start.before.evaluations)
     trainer.add_callback(steering)
-    trainer.add_callback(Reporter(clock, control, emit, guards, start.lowest))
+    trainer.add_callback(Reporter(clock, control, emit, guards, together, start.lowest))
+    if together.size > 1:
+        trainer.add_callback(RankMeter(trainer, together, emit))
     if session.evaluation.sample_prompts:
-        steering.sampler = Sampler(session, loaded, clock, control, emit)
+        steering.sampler = Sampler(session, loaded, clock, control, emit, together)
         trainer.add_callback(steering.sampler)
     if start.checkpoint and start.step >= plan.steps:
         _only_load(trainer, start.checkpoint, plan)
@@ -107,11 +112,17 @@ def train(
         steering.keep_what_can_be_gone_on_from()
 
 
-def load_last_good(trainer: Any, folder: RunFolder) -> int | None:
+def load_last_good(trainer: Any, folder: RunFolder, together: Together) -> int | None:
     """Go back to the newest checkpoint whose weights are numbers; its update, or None without one. Later ones go."""
+    step: int | None = together.agree(_last_good(folder) if together.leads else None)
+    if step is not None:
+        trainer._load_from_checkpoint(str(folder.checkpoints / f"checkpoint-{step}"))
+    return step
+
+
+def _last_good(folder: RunFolder) -> int | None:
     for checkpoint in checkpoints_of(folder):
         if all(_finite(path) for path in checkpoint.path.glob("*.safetensors")):
-            trainer._load_from_checkpoint(str(checkpoint.path))
             return checkpoint.step
         shutil.rmtree(checkpoint.path, ignore_errors=True)  # a resumed run must not begin with it
     return None

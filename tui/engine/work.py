@@ -19,9 +19,11 @@ from tui.engine.failures import is_out_of_memory
 from tui.engine.guards import LossLost
 from tui.engine.inspecting import IMPORTING
 from tui.engine.notify import notify_of
-from tui.engine.retry import try_again
-from tui.engine.resuming import Start, begin, write_or_compare
+from tui.engine.parting import StartOver, give_up
+from tui.engine.resuming import Start, begin_together, write_or_compare
+from tui.engine.retry import is_started_again, next_try
 from tui.engine.talking import Talk
+from tui.engine.together import Together
 from tui.run import events
 from tui.run.commands import Fit, Inspect, Preview, Resume
 from tui.run.folder import RunFolder
@@ -34,55 +36,60 @@ if TYPE_CHECKING:
 FOREVER_S = 10 * 365 * 86400.0
 
 
-def work(folder: RunFolder, order: Resume, control: Control, emit: Emit) -> int:
+def work(folder: RunFolder, order: Resume, control: Control, emit: Emit, together: Together) -> int:
     """Train when the folder holds a session, then answer what is asked. Returns the exit code: 0 done, 1 failed."""
     talk = Talk(folder, control, emit)
     keep_s = FOREVER_S
     if folder.session.exists():
         try:
-            session, start = begin(folder, order, emit)
-            talk.loaded, outcome = _run_or_retry(folder, session, start, control, emit)
+            session, start = begin_together(folder, order, emit, together)
+            talk.loaded, outcome = _run_or_retry(folder, session, start, control, emit, together)
+            if not together.leads or session.shares_weights:
+                return 0
             keep_s = session.chat.keep_loaded_minutes * 60
             if keep_s and not control.released.is_set():
                 talk.take(talk.loaded)
             notify_of(folder, outcome, emit)
         except BaseException as error:
-            failure = failures.explain(error)
-            emit(failure)
-            notify_of(folder, f"failed: {failure.text}", emit)
+            give_up(folder, error, together, emit)
             return 1
     _answer_jobs(talk, keep_s, control, emit)
     return 0
 
 
 def _run_or_retry(
-    folder: RunFolder, session: Session, start: Start, control: Control, emit: Emit
+    folder: RunFolder, session: Session, start: Start, control: Control, emit: Emit, together: Together
 ) -> tuple[Loaded, events.Outcome]:
     """One run; a new engine takes the place of this one where memory runs out and a gentler setting is left."""
     try:
-        return _run(folder, session, start, control, emit)
+        return _run(folder, session, start, control, emit, together)
     except Exception as error:
-        if is_out_of_memory(error) and not control.leaving:
-            traceback.print_exception(error)
-            try_again(folder, session, error, start.retries, control.step, emit)
-        raise
+        again = next_try(session, error, start.retries, control.step) if is_out_of_memory(error) else None
+        if again is None or control.leaving or not is_started_again():
+            raise
+        traceback.print_exception(error)
+        raise StartOver(again) from error
 
 
-def _run(folder: RunFolder, session: Session, start: Start, control: Control, emit: Emit) -> tuple[Loaded, events.Outcome]:
+def _run(
+    folder: RunFolder, session: Session, start: Start, control: Control, emit: Emit, together: Together
+) -> tuple[Loaded, events.Outcome]:
     """One run from the import of Unsloth to the saved result."""
-    write_or_compare(folder, session, start, emit)
+    if together.leads:
+        write_or_compare(folder, session, start, emit)
     set_environment(folder, session)
     emit(events.PhaseChanged(phase="importing", text=IMPORTING))
     from tui.engine import loading, training
     from tui.engine.dataset import read_split
 
+    loading.take_device(together)
     emit(events.PhaseChanged(phase="loading", text=f"loading {session.model.name}"))
     loaded = loading.load_model(session, loading.earlier_adapter(session))
     loading.add_adapter(loaded, session)
     emit(loading.measure_memory("loaded"))
 
     emit(events.PhaseChanged(phase="reading", text=f"reading {session.data.source}"))
-    split = read_split(session, loaded.tokenizer, progress=inspecting.telling(emit))
+    split = together.first_here(lambda: read_split(session, loaded.tokenizer, progress=inspecting.telling(emit)))
     source = " from an earlier look at this data" if split.train.cached else ""
     text = f"{split.train.report.tokens:,} tokens{source}"
     emit(events.PhaseChanged(phase="tokenising", text=text))
@@ -93,14 +100,15 @@ def _run(folder: RunFolder, session: Session, start: Start, control: Control, em
     emit(plan)
 
     control.enter("training")
+    together.agree()  # whoever leads may have been stopped until here
     emit(events.PhaseChanged(phase="training"))
     try:
-        training.train(trainer, folder, session, loaded, plan, start, control, emit)
+        training.train(trainer, folder, session, loaded, plan, start, control, emit, together)
     except LossLost as lost:
-        step = training.load_last_good(trainer, folder)
+        step = training.load_last_good(trainer, folder, together)
         if step is None:
             raise
-        _save(folder, loaded, emit)
+        _save(folder, session, loaded, emit, together)
         text = f"{lost.warning.text}; what was learned up to update {step} is kept in {folder.adapter}"
         raise LossLost(replace(lost.warning, text=text)) from lost
     emit(loading.measure_memory("trained"))
@@ -112,11 +120,15 @@ def _run(folder: RunFolder, session: Session, start: Start, control: Control, em
         return loaded, outcome
     discard = outcome == "discarded"
     if not discard:
-        _save(folder, loaded, emit)
-    if not control.stop:
+        _save(folder, session, loaded, emit, together)
+    if not session.shares_weights:
+        control.be_alone()
+    if not control.stop and (together.leads or session.shares_weights):
         _compare(session, loaded, split, control, emit)
-        _export(folder, session, loaded, control, emit)
+        if not session.shares_weights:
+            _export(folder, session, loaded, control, emit)
     keeps = session.chat.keep_loaded_minutes > 0 and not discard and not control.released.is_set()
+    keeps &= not session.shares_weights
     control.enter("idle")
     emit(events.Finished(outcome=outcome, result="" if discard else str(folder.adapter), loaded=keeps))
     if discard:
@@ -141,14 +153,17 @@ def _plan(trainer: Any, loaded: Loaded) -> events.Planned:
     )
 
 
-def _save(folder: RunFolder, loaded: Loaded, emit: Emit) -> None:
+def _save(folder: RunFolder, session: Session, loaded: Loaded, emit: Emit, together: Together) -> None:
     """Write the result under another name and rename it when it is whole."""
     emit(events.PhaseChanged(phase="saving", text=f"saving to {folder.adapter}"))
     scratch = folder.path / ".adapter"
-    shutil.rmtree(scratch, ignore_errors=True)
-    loaded.model.save_pretrained(str(scratch))
-    loaded.tokenizer.save_pretrained(str(scratch))
-    put_in_place(scratch, folder.adapter)  # a run that was extended has one already
+    if together.leads:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if together.leads or session.shares_weights:  # then each has a part of them, and the first one writes
+        loaded.model.save_pretrained(str(scratch))
+    if together.leads:
+        loaded.tokenizer.save_pretrained(str(scratch))
+        put_in_place(scratch, folder.adapter)  # a run that was extended has one already
 
 
 def _export(folder: RunFolder, session: Session, loaded: Loaded, control: Control, emit: Emit) -> None:

@@ -59,7 +59,7 @@ class MemoryParts:
 
 
 def predict(session: Session, shape: ModelShape, longest: int | None = None) -> MemoryParts:
-    """What the process will have reserved at its peak; `longest` is the length of the longest row in tokens, if known.
+    """What each process will have reserved at its peak; `longest` is the length of the longest row in tokens, if known.
 
     The peak is either where the loss is computed, with every kept activation there, or in the backward pass of one layer,
     with every gradient there.
@@ -70,17 +70,22 @@ def predict(session: Session, shape: ModelShape, longest: int | None = None) -> 
     trained = shape.parameters if full else adapter
     gradients = 4.0 * trained
     optimiser = _optimiser_bytes(session.training.optim, full) * trained
+    sent = gradients if session.processes > 1 else 0.0  # DDP keeps them a second time, in the buckets that it sends
+    if session.shares_weights:
+        held = 2 * BYTES_16 * shape.linear_parameters / shape.layers  # a layer that is used, and the next one, whole
+        weights, gradients, optimiser = (part / session.processes for part in (weights, gradients, optimiser))
+        weights, sent = weights + held, 0.0
     layer = _layer_bytes(session, shape, longest)
     kept, waiting = _kept(session, shape, layer, longest)
     widest = max(shape.intermediate, shape.query) * shape.hidden * BYTES_16 if session.model.load_in_4bit else 0
     loss = _loss_bytes(session, shape, longest)
     in_loss = MemoryParts(
-        weights, 4.0 * adapter + 4.0 * whole, 0, optimiser + 11.0 * whole, kept + 1.25 * widest, loss, SLACK_BYTES
+        weights, 4.0 * adapter + 4.0 * whole, sent, optimiser + 11.0 * whole, kept + 1.25 * widest, loss, SLACK_BYTES
     )
     in_layer = MemoryParts(
         weights,
         4.0 * adapter + 4.0 * whole,
-        gradients,
+        gradients + sent,
         optimiser + 11.0 * whole + _step_bytes(session, adapter),
         1.7 * layer + waiting + DEQUANTISED * widest,
         0,

@@ -74,6 +74,29 @@ class StepDone(Happened):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RankReading:
+    """What one of several processes does."""
+
+    rank: int
+    """Counted from 0."""
+    host: str
+    device: str
+    """``GPU 1``, as the run counts its GPUs, or ``CPU``."""
+    tokens_per_s: float
+    """Of its own examples, without padding, since it was last told."""
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RanksMeasured(Happened):
+    """What each of several processes did of late."""
+
+    kind: Literal["ranks"] = "ranks"
+    step: int
+    ranks: tuple[RankReading, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluated(Happened):
     """The loss on held-out examples."""
 
@@ -254,9 +277,9 @@ class EngineSeen(Happened):
 
 
 Event = (
-    PhaseChanged | Planned | StepDone | Evaluated | Sampled | Changed | Resumed | Compared | Checkpointed | MemoryMeasured
-    | MachineSampled | ModelReady | Replied | PromptShown | Answered | Previewed | Inspected | Fitted | ExportMoved | Warned
-    | Failed | Finished | EngineSeen
+    PhaseChanged | Planned | StepDone | RanksMeasured | Evaluated | Sampled | Changed | Resumed | Compared | Checkpointed
+    | MemoryMeasured | MachineSampled | ModelReady | Replied | PromptShown | Answered | Previewed | Inspected | Fitted
+    | ExportMoved | Warned | Failed | Finished | EngineSeen
 )  # fmt: skip
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(

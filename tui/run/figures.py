@@ -135,12 +135,12 @@ def memory_use(state: RunState) -> MemoryUse | None:
 
 
 def device_indices(session: Session | None) -> tuple[int, ...]:
-    """The GPUs that a run computes on; the first where it is left open, none on the processor."""
+    """The GPUs that a run computes on; the first ones where it is left open, none on the processor."""
     device = session.model.device if session else "auto"
     if device == "cpu":
         return ()
     named = tuple(int(part) for part in device.split(",") if part.strip().isdecimal())
-    return named or (0,)
+    return named or tuple(range(session.processes if session else 1))
 
 
 def _usages(state: RunState, session: Session | None) -> list[Usage]:

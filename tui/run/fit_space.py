@@ -132,7 +132,7 @@ def _precisions(session: Session) -> list[str]:
 
 def _portions(session: Session, precision: str, packed: bool, mean_tokens: float) -> Iterator[Values]:
     weights: Values = {f"model.{name}": name == precision for name in PRECISIONS}
-    whole = session.effective_batch
+    whole = session.process_batch
     sizes = [(batch, whole // batch) for batch in range(whole, 0, -1) if whole % batch == 0][:MOST_BATCHES]
     if packed and not session.training.packing:
         nearest = max(1, round(whole * mean_tokens / session.model.max_seq_length))
@@ -157,7 +157,7 @@ def _candidate(session: Session, changes: Values, kind: Kind, mean_tokens: float
         changed = replace_values(session, changes)
         examples = _examples(changed, mean_tokens)
         if kind == "packing" and session.training.max_steps:
-            steps = max(1, round(session.training.max_steps * session.effective_batch / examples))
+            steps = max(1, round(session.training.max_steps * session.process_batch / examples))
             changes = {**changes, "training.max_steps": steps}
             changed = replace_values(session, changes)
     except SessionError:
@@ -174,7 +174,7 @@ def _consequence(session: Session, changed: Session, kind: Kind, examples: float
         said.append(f"the frozen weights are {how}")
     if kind == "packing":
         said.append(f"short examples share rows of {session.model.max_seq_length:,} tokens")
-        said.append(f"an update sees about {examples:.3g} examples instead of {session.effective_batch}")
+        said.append(f"an update sees about {examples:.3g} examples instead of {session.process_batch}")
         if session.training.max_steps:
             said.append(f"{changed.training.max_steps} updates instead of {session.training.max_steps} see as many in all")
         else:
@@ -184,8 +184,8 @@ def _consequence(session: Session, changed: Session, kind: Kind, examples: float
 
 def _examples(session: Session, mean_tokens: float) -> float:
     if not session.training.packing:
-        return session.effective_batch
-    return session.effective_batch * session.model.max_seq_length / max(1.0, mean_tokens)
+        return session.process_batch
+    return session.process_batch * session.model.max_seq_length / max(1.0, mean_tokens)
 
 
 def _value(session: Session, key: str) -> object:

@@ -18,7 +18,7 @@ _UPDATE = (
     rb'step","step":([1-9][0-9]{0,17}+|0),"epoch":[^,]++,"loss":"?+(%b|NaN|-?+Infinity)"?+,"learning_rate":[^,]++,'
     rb'"grad_norm":[^,]++,"tokens":[0-9]++,"tokens_per_s":[^,]++,"seconds":[^,]++,"peak_memory_bytes":[0-9]++}' % _NUMBER
 )
-_UNTOLD = rb'(?:gpu|reply|sample|compared|memory|warning|changed|preview|inspected)",.*+'
+_UNTOLD = rb'(?:gpu|reply|sample|compared|memory|ranks|warning|changed|preview|inspected)",.*+'
 _SKIMMED = re.compile(rb'{"time":([1-9][0-9]*+(?:\.[0-9]++)?+),"kind":"(?:%b|%b)' % (_UPDATE, _UNTOLD))
 """An update as `to_line` writes it: its time, its number, its loss; or an event of which no row tells more than its time."""
 BATCH = 10_000

@@ -11,6 +11,7 @@ from tui.machine.gpu import GpuReading, read_gpus, uuid_of
 from tui.run.assigned import assigned
 from tui.run.listing import RunRow
 from tui.run.lock import holder_of
+from tui.run.processes import KEY
 from tui.run.queue import Ticket
 
 NO_GPU = "cpu"
@@ -68,7 +69,7 @@ def taken_by(rows: Sequence[RunRow], devices: Sequence[Device]) -> dict[str, str
         if named == NO_GPU:
             taken[NO_GPU] = told
             continue
-        for device in wanted(named, devices) or devices[:1]:  # left to itself, a run computes on the first one
+        for device in wanted(named, devices) or devices[: row.processes]:  # left to itself, a run takes the first ones
             taken[device.name] = told
     return taken
 
@@ -85,7 +86,7 @@ def plan(
     needed_bytes: Callable[[Ticket], float | None],
 ) -> list[tuple[Ticket, Choice]]:
     """What each waiting run may do now, in their order: none overtakes another that waits for the same GPU."""
-    device_of = {row.name: row.device for row in rows}
+    row_of = {row.name: row for row in rows}
     taken = taken_by(rows, devices)
     spoken_for: set[str] = set()
     planned = []
@@ -93,28 +94,52 @@ def plan(
         if ticket.held:
             planned.append((ticket, Choice(why_not=ON_HOLD)))
             continue
-        named = device_of.get(ticket.name, "auto")
+        row = row_of.get(ticket.name)
+        named, count = (row.device, _processes(ticket, row)) if row else ("auto", 1)
         possible = (Device(NO_GPU),) if named == NO_GPU else devices
         open_ones = [device for device in possible if device.name not in spoken_for]
         needed = needed_bytes(ticket)
-        choice = choose(named, needed, open_ones, taken, shares=ticket.shares) if open_ones else Choice(why_not=BEHIND)
+        choice = (
+            choose(named, needed, open_ones, taken, shares=ticket.shares, count=count)
+            if open_ones
+            else Choice(why_not=BEHIND)
+        )
         planned.append((ticket, choice))
         for device in choice.devices or wanted(named, possible) or possible:
             spoken_for.add(device.name)
     return planned
 
 
+def _processes(ticket: Ticket, row: RunRow) -> int:
+    return int((ticket.resumes or {}).get(KEY, row.processes))
+
+
 def choose(
-    named: str, needed_bytes: float | None, devices: Sequence[Device], taken: Mapping[str, str], *, shares: bool
+    named: str,
+    needed_bytes: float | None,
+    devices: Sequence[Device],
+    taken: Mapping[str, str],
+    *,
+    shares: bool,
+    count: int = 1,
 ) -> Choice:
-    """Where a run may start whose session names a device; it names ``auto`` where it takes what is free."""
+    """Where a run may start whose session names a device; it names ``auto`` where it takes what is free.
+
+    `count` is how many processes train together, each on a GPU of its own.
+    """
     asked = wanted(named, (Device(NO_GPU),) if named == NO_GPU else devices)
     if asked is None:
         reasons = [_why_not(device, needed_bytes, taken, shares) for device in devices]
         free = [device for device, reason in zip(devices, reasons, strict=True) if not reason]
-        return Choice((max(free, key=lambda it: it.free_bytes or 0),)) if free else Choice(why_not=reasons[0])
+        most = sorted(free, key=lambda it: -(it.free_bytes or 0))[:count]
+        if len(most) == count or (most and most[0].name == NO_GPU):
+            return Choice(tuple(sorted(most, key=lambda it: it.index)))
+        why_not = next(reason for reason in [*reasons, f"there are {len(devices)} GPUs"] if reason)
+        return Choice(why_not=why_not if count == 1 else f"{len(free)} of {count} GPUs are free: {why_not}")
     if not asked:
         return Choice(why_not=f"GPU {named} is not free")
+    if len(asked) < count and asked[0].name != NO_GPU:
+        return Choice(why_not=f"{count} processes need a GPU each, and of {named} there are {len(asked)}")
     found = [reason for device in asked if (reason := _why_not(device, needed_bytes, taken, shares))]
     return Choice(why_not=found[0]) if found else Choice(tuple(asked))
 

@@ -22,7 +22,7 @@ from tui.run.watcher import seen
 from tui.session import file
 from tui.session.schema import Session
 
-VERSION = 1
+VERSION = 2
 """Of what is kept between two looks; another version is read anew."""
 
 
@@ -37,6 +37,7 @@ class RunRow:
     model: str = "?"
     data: str = "?"
     device: str = "auto"
+    processes: int = 1
     step: int = 0
     steps: int | None = None
     loss: float | None = None
@@ -173,6 +174,7 @@ def _row(folder: RunFolder, gist: Gist, state: RunState) -> RunRow:
         model=Path(session.model.name).name if session else "?",
         data=Path(session.data.source).name if session else "?",
         device=session.model.device if session else "auto",
+        processes=session.cluster.nproc_per_node if session else 1,
         step=gist.step,
         steps=state.plan.steps if state.plan else None,
         loss=gist.loss,

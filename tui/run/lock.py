@@ -34,18 +34,21 @@ class Holder:
     """The boot of the kernel and the tick of it at which the process began, which no clock moves; empty where not known."""
 
 
-def acquire(path: Path) -> int:
-    """Take the lock for the life of this process and say who holds it. Returns the handle. Raises LockHeld."""
+def acquire(path: Path, holder: int | None = None) -> int:
+    """Take the lock for the life of this process and say who holds it. Returns the handle. Raises LockHeld.
+
+    `holder` is the number of the process that counts as the one, where that is another: the one that started this.
+    """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(handle)
         raise LockHeld(f"another engine works in {path.parent}") from None
-    me = psutil.Process()
-    holder = Holder(me.pid, me.create_time(), socket.gethostname(), _birth(me.pid))
+    me = psutil.Process(holder)
+    told = Holder(me.pid, me.create_time(), socket.gethostname(), _birth(me.pid))
     os.ftruncate(handle, 0)
-    os.write(handle, json.dumps(asdict(holder)).encode())
+    os.write(handle, json.dumps(asdict(told)).encode())
     return handle
 
 

@@ -20,8 +20,8 @@ TAIL_BYTES = 64 << 10
 
 
 def seconds_per_example(session: Session) -> float | None:
-    """The pace of the last run on this host with the same model, precision and lengths, or of the same settings when they
-    were last measured; None without either.
+    """The pace of one process of the last run on this host with the same model, precision and lengths, or of the same
+    settings when they were last measured; None without either.
     """
     for folder in islice(list_runs(), RUNS_READ):
         try:
@@ -29,7 +29,7 @@ def seconds_per_example(session: Session) -> float | None:
         except file.SessionError:
             continue
         if _alike(earlier, session) and _was_here(folder) and (seconds := _median_update(folder)):
-            return seconds / earlier.effective_batch
+            return seconds / earlier.process_batch
     return next(
         (it.seconds_per_example for it in fits.kept() if _alike(it.session, session) and _same_parts(it.session, session)),
         None,

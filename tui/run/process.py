@@ -14,6 +14,7 @@ from tui.run.folder import RunFolder
 from tui.run.handed import read_handed, submit
 from tui.run.lines import append_line
 from tui.run.lock import holder_of, is_running
+from tui.run.processes import gpus_seen
 from tui.session import file
 
 
@@ -60,6 +61,8 @@ def device_environment(folder: RunFolder, device: str = "auto") -> dict[str, str
     try:
         device = file.load(folder.session).model.device if folder.session.exists() else device
         device = (assigned(folder) or device) if device == "auto" else device
+        if folder.session.exists():
+            device = ",".join(device.split(",")[: gpus_seen(folder)])
     except file.SessionError:  # the engine says what is wrong with it
         return {}
     return device_variables(device)

@@ -68,7 +68,9 @@ class Keeper:
         if device.free_bytes is None:
             return device
         starting = [
-            row for row in rows if row.alive and not row.place and not row.step and assigned(row.folder) == device.name
+            row
+            for row in rows
+            if row.alive and not row.place and not row.step and device.name in assigned(row.folder).split(",")
         ]
         promised = sum(self.needed.get(row.name) or 0.0 for row in starting)
         return replace(device, free_bytes=device.free_bytes - int(promised))

@@ -85,7 +85,7 @@ def gpus_per_node(session: Session) -> int:
 
 def processes_per_node(session: Session) -> int:
     """How many processes train together on each machine."""
-    return 1
+    return session.cluster.nproc_per_node
 
 
 def _options(session: Session, folder: RunFolder) -> Iterator[str]:

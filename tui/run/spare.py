@@ -63,7 +63,8 @@ class Spare:
 def may_begin_warm(session: Session) -> bool:
     """Whether a session sets nothing before the import of the libraries that they or its own code might read there."""
     own_code = session.training.custom_loss or session.model.trust_remote_code
-    return not own_code and session.training.report_to == "none" and "gguf" not in session.export.kinds
+    alone = session.cluster.nproc_per_node == 1
+    return alone and not own_code and session.training.report_to == "none" and "gguf" not in session.export.kinds
 
 
 def _environment(session: Session) -> dict[str, str]:

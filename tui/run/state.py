@@ -101,6 +101,8 @@ class RunState:
     machine: ev.MachineSampled | None = None
     usage: tuple[Usage, ...] = ()
     """What it has taken of each GPU so far."""
+    ranks: tuple[ev.RankReading, ...] = ()
+    """What each of several processes did of late; empty where there is one."""
     warnings: tuple[ev.Warned, ...] = ()
     changes: tuple[ev.Changed, ...] = ()
     """Settings that are others than the session says, in the order in which they changed."""
@@ -180,6 +182,8 @@ def fold(state: RunState, event: ev.Event) -> RunState:
             if kept and kept[-1].step >= event.step:
                 kept = Series(step for step in kept if step.step < event.step)
             return replace(state, steps=kept.plus(event), status="training", phase="training", phase_text="")
+        case ev.RanksMeasured():
+            return replace(state, ranks=event.ranks)
         case ev.Evaluated():
             return replace(state, evaluations=state.evaluations.plus(event))
         case ev.Sampled():
@@ -239,6 +243,7 @@ def _resumed(state: RunState, event: ev.Resumed) -> RunState:
         failure=None,
         result="",
         ended_at=0.0,
+        ranks=(),
         resumed=(*state.resumed, event),
         steps=Series(step for step in state.steps if step.step <= event.step),
         evaluations=Series(it for it in state.evaluations if it.step <= event.step),

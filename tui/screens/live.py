@@ -19,6 +19,7 @@ from tui.run import figures
 from tui.run.advice import advise
 from tui.run.listing import Listing
 from tui.run.lock import holder_of
+from tui.run.process import live_processes
 from tui.run.state import RunState
 from tui.run.waiting import Outlook, Waiting
 from tui.screens.dialogs.export import ExportDialog
@@ -168,7 +169,8 @@ class LiveScreen(SteeringScreen):
         if before is None or (before.status, before.chat_ready) != (state.status, state.chat_ready):
             self.refresh_bindings()
             holder = holder_of(self.run_folder.lock) if self.run_folder else None
-            self.query_one(Gauges).own_pid = holder.pid if holder else None
+            mine = live_processes(self.run_folder) if self.run_folder else []  # none where it runs on another host
+            self.query_one(Gauges).own_pids = frozenset([it.pid for it in (holder, *mine) if it])
         self.lay_out(state)
         self.set_class(state.status in ("failed", "crashed"), "-failed")
         self.set_class(state.status == "finished", "-finished")

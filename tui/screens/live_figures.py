@@ -21,7 +21,7 @@ COLUMN_WIDTH = 40
 FIRST_UPDATES = 5
 """The loss at first is the mean of so many updates; so is the one it is compared with."""
 SHOWN_WARNINGS = 2
-TITLES = ("Progress", "Learning", "Speed", "Memory and energy")
+TITLES = ("Progress", "Learning", "Speed", "Memory and energy", "Processes")
 
 Rows = list[tuple[str, str]]
 
@@ -51,6 +51,9 @@ def essential_lines(state: RunState, session: Session | None, now: float, found:
     rows += [("", ""), *_learning_in_short(state), ("", "")] if last else []
     if last:
         rows.append(("speed", f"{state.tokens_per_s or 0:,.0f} tokens/s"))
+    if state.ranks:
+        rates = [one.tokens_per_s for one in state.ranks]
+        rows.append(("processes", f"{len(rates)}, {min(rates):,.0f}–{max(rates):,.0f}/s"))
     rows += [(name, text) for name, text in _memory(state) if name == "memory peak"] + _cost(state, session)
     short = {"memory peak": "memory"}
     lines = [f"{short.get(name, name):{SHORT_NAME_WIDTH}}{text}".rstrip() for name, text in rows]
@@ -73,12 +76,18 @@ def headed(text: str) -> Content:
 
 
 def groups(state: RunState, session: Session | None, now: float) -> list[Group]:
-    """All figures that are known: progress, learning, speed, memory and energy."""
+    """All figures that are known: progress, learning, speed, memory and energy, and of each of several processes."""
     found = [
         Group(title, rows)
         for title, rows in zip(
             TITLES,
-            (_progress(state, now), _learning(state), _speed(state, session), [*_memory(state), *_cost(state, session)]),
+            (
+                _progress(state, now),
+                _learning(state),
+                _speed(state, session),
+                [*_memory(state), *_cost(state, session)],
+                _processes(state),
+            ),
             strict=True,
         )
     ]
@@ -175,6 +184,16 @@ def _speed(state: RunState, session: Session | None) -> Rows:
         rows.append(("arithmetic", f"{share:.1%} of peak"))
     if busy := figures.busy_share(state, session):
         rows.append(("GPU busy", words.share(busy[0])))
+    return rows
+
+
+def _processes(state: RunState) -> Rows:
+    """The speed and the memory peak of each, by its rank, and where it computes."""
+    rows: Rows = []
+    one_host = len({one.host for one in state.ranks}) == 1
+    for one in state.ranks:
+        place = one.device if one_host else f"{one.host} {one.device}"
+        rows.append((f"rank {one.rank}", f"{one.tokens_per_s:,.0f}/s, {words.size(one.peak_memory_bytes)}, {place}"))
     return rows
 
 

@@ -31,13 +31,14 @@ def outlook_lines(session: Session, ahead: Outlook, memory: Forecast | None = No
     if ahead.trained_parameters:
         share = f" ({ahead.trained_parameters / ahead.all_parameters:.2%})" if ahead.all_parameters else ""
         trained = f"  trains {words.count(ahead.trained_parameters)}{share}"
+    processes = f" × {session.processes} processes" if session.processes > 1 else ""
     length = f"{training.num_train_epochs:g} epoch{'s' * (training.num_train_epochs != 1)}"
     lines = [
         "What it comes to",
         f"  {method}",
         "" if full else f"  adapter scale {scale:g}",
         trained,
-        f"  batch {batch} × {accumulation} = {ahead.effective_batch}",
+        f"  batch {batch} × {accumulation}{processes} = {ahead.effective_batch}",
         f"  ≤ {words.count(ahead.tokens_per_update)} tokens/update",
         f"  {words.count(ahead.examples)} examples" if ahead.examples else "",
         f"  {words.count(ahead.steps_per_epoch)} updates/epoch" if ahead.steps_per_epoch else "",

@@ -32,4 +32,4 @@ class Facts:
     bfloat16: bool | None = None
     """Whether the first of them computes in bfloat16."""
     seconds_per_example: float | None = None
-    """How fast the last run with this model and precision was on this machine."""
+    """How fast one process of the last run with this model and precision was on this machine."""

@@ -32,18 +32,19 @@ class Outlook:
     trained_parameters: int | None
     all_parameters: int | None
     seconds: float | None
-    """How long the updates take, going by the last run with this model here."""
+    """How long the updates take, going by the last run with this model here; what processes tell each other is left out."""
 
 
 def outlook(session: Session, facts: Facts) -> Outlook:
-    """The figures of one process on one GPU."""
+    """The figures of all processes together."""
     batch = session.effective_batch
     examples = _training_examples(session, facts)
     # as the trainer counts: batches first, then updates, and one that is not full counts too
     per_device, accumulation = session.training.per_device_train_batch_size, session.training.gradient_accumulation_steps
+    at_once = per_device * session.processes
     per_epoch = None
     if examples and not session.training.packing:
-        per_epoch = math.ceil(math.ceil(examples / per_device) / accumulation)
+        per_epoch = math.ceil(math.ceil(examples / at_once) / accumulation)
     steps = session.training.max_steps
     if steps is None and per_epoch is not None:
         steps = math.ceil(min(per_epoch * session.training.num_train_epochs, MOST_STEPS))
@@ -56,7 +57,7 @@ def outlook(session: Session, facts: Facts) -> Outlook:
         steps=steps,
         trained_parameters=trained,
         all_parameters=facts.parameters,
-        seconds=steps * batch * facts.seconds_per_example if steps and facts.seconds_per_example else None,
+        seconds=steps * session.process_batch * facts.seconds_per_example if steps and facts.seconds_per_example else None,
     )
 
 

@@ -32,9 +32,24 @@ class Session(Section):
     run: RunSection = RunSection()
 
     @property
-    def effective_batch(self) -> int:
-        """Examples that one update of one process sees."""
+    def processes(self) -> int:
+        """How many processes train together, on all machines."""
+        return self.cluster.nproc_per_node * self.cluster.nodes
+
+    @property
+    def shares_weights(self) -> bool:
+        """Whether each process holds a part of the model."""
+        return self.cluster.fsdp2 and self.processes > 1
+
+    @property
+    def process_batch(self) -> int:
+        """Examples of an update that one process sees."""
         return self.training.per_device_train_batch_size * self.training.gradient_accumulation_steps
+
+    @property
+    def effective_batch(self) -> int:
+        """Examples that one update sees, over all processes."""
+        return self.process_batch * self.processes
 
     @property
     def held_out_data(self) -> DataSection | None:

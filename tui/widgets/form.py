@@ -28,7 +28,7 @@ SECTIONS = {
     "guards": "Guards",
     "export": "Export",
     "chat": "Chat",
-    "cluster": "Cluster",
+    "cluster": "Several GPUs, clusters",
     "run": "Run",
 }
 ELSEWHERE = ("model.name", "data.source")

@@ -57,7 +57,7 @@ class Gauges(Widget):
 
     gpus: reactive[tuple[GpuReading, ...]] = reactive(tuple, layout=True)
     host: reactive[HostReading | None] = reactive(None, layout=True)
-    own_pid: var[int | None] = var(None)
+    own_pids: var[frozenset[int]] = var(frozenset())
     """The engine that is watched: it is no other process."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Gauges(Widget):
 
     def _groups(self) -> list[tuple[str, list[Gauge]]]:
         if self.gpus:
-            return [(f"GPU {gpu.index} {plain(gpu.name)}", gpu_gauges(gpu, self.own_pid)) for gpu in self.gpus]
+            return [(f"GPU {gpu.index} {plain(gpu.name)}", gpu_gauges(gpu, self.own_pids)) for gpu in self.gpus]
         return [("No GPU here", host_gauges(self.host))] if self.host else []
 
     def _block(self, title: str, gauges: list[Gauge]) -> Content:
@@ -120,7 +120,7 @@ class Gauges(Widget):
         )
 
 
-def gpu_gauges(gpu: GpuReading, own_pid: int | None = None) -> list[Gauge]:
+def gpu_gauges(gpu: GpuReading, own_pids: frozenset[int] = frozenset()) -> list[Gauge]:
     """The gauges of one GPU; a reading that is missing is left out."""
     gauges = []
     if gpu.memory_used_bytes is not None and gpu.memory_total_bytes:
@@ -135,7 +135,7 @@ def gpu_gauges(gpu: GpuReading, own_pid: int | None = None) -> list[Gauge]:
         gauges.append(Gauge("power", min(1.0, gpu.power_watts / gpu.power_limit_watts), text, alarming=False))
     if gpu.throttled:
         gauges.append(Gauge("slowed", WARN, gpu.throttled, bar=False))
-    others = [user for user in gpu.users if user.pid != own_pid] if own_pid is not None else []
+    others = [user for user in gpu.users if user.pid not in own_pids] if own_pids else []
     return gauges + [Gauge("shared", WARN, user_text(user), bar=False) for user in others]
 
 

@@ -34,8 +34,8 @@ def list_gpus() -> list[GpuChoice]:
     return [GpuChoice(gpu, uuid_of(gpu.index), users_of(gpu.index)) for gpu in read_gpus()]
 
 
-class GpuDialog(ModalScreen[str | None]):
-    """The GPUs to choose from; Escape changes nothing."""
+class GpuDialog(ModalScreen[dict[str, str | int] | None]):
+    """The GPUs to choose from; says what that changes in the session. Escape changes nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", show=False),
@@ -52,7 +52,10 @@ class GpuDialog(ModalScreen[str | None]):
             if not self.gpus:
                 yield Label(foreign(f"There is none here: {missing_reason()}"))
             yield SelectionList[str](*(self._selection(gpu) for gpu in self.gpus))
-            yield Label("Space chooses, Enter takes it, none chosen means all of them, Escape cancels", classes="hint")
+            yield Label(
+                "Space chooses, Enter takes it: each gets a process. With none, one process sees all. Escape cancels",
+                classes="hint",
+            )
 
     def _selection(self, gpu: GpuChoice) -> Selection[str]:
         value = gpu.uuid or str(gpu.reading.index)
@@ -60,8 +63,8 @@ class GpuDialog(ModalScreen[str | None]):
         return Selection(foreign(line(gpu)), value, value in named or str(gpu.reading.index) in named)
 
     def action_take(self) -> None:
-        chosen = self.query_one(SelectionList).selected
-        self.dismiss(",".join(gpu for gpu in chosen) or AUTO)
+        chosen = self.query_one(SelectionList[str]).selected
+        self.dismiss({"model.device": ",".join(chosen) or AUTO, "cluster.nproc_per_node": max(1, len(chosen))})
 
 
 def line(gpu: GpuChoice) -> str:

@@ -39,8 +39,12 @@ def _length(session: Session, facts: Facts) -> Iterator[Problem]:
     ahead = outlook(session, facts)
     if ahead.examples and ahead.effective_batch > ahead.examples and not training.packing:
         text = f"one update takes {ahead.effective_batch} examples, and there are {ahead.examples} in all"
-        batch = min(training.per_device_train_batch_size, ahead.examples)
+        nodes = min(session.cluster.nodes, ahead.examples)
+        processes = min(session.cluster.nproc_per_node, ahead.examples // nodes)
+        batch = min(training.per_device_train_batch_size, ahead.examples // (nodes * processes))
         mend = {"training.gradient_accumulation_steps": 1, "training.per_device_train_batch_size": batch}
+        if session.processes > 1:
+            mend |= {"cluster.nodes": nodes, "cluster.nproc_per_node": processes}
         yield advice("training.gradient_accumulation_steps", text, mend)
     by_steps = (
         ("training.save_steps", training.save_steps, training.save_strategy),

@@ -1,4 +1,4 @@
-"""``[cluster]``: on what of a cluster or a cloud a run is trained that is handed over by ``submit``."""
+"""``[cluster]``: how many processes train together, and what is asked of a cluster or a cloud by ``submit``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,31 @@ _WORD_WORDS = "plain letters, digits and signs without spaces"
 
 
 class ClusterSection(Section):
+    nproc_per_node: int = option(
+        1,
+        "Processes",
+        "So many processes of one machine train together, each on a GPU of its own with a batch of its own: an update "
+        "sees that many times more examples.",
+        to="torchrun.nproc_per_node",
+        unit="processes",
+        ge=1,
+        le=64,
+    )
+    max_restarts: int = option(
+        0,
+        "Restarts",
+        "How often processes start again from the last checkpoint when one of them dies; with 0 the run ends then.",
+        to="torchrun.max_restarts",
+        ge=0,
+        le=100,
+    )
+    fsdp2: bool = option(
+        False,
+        "Share the weights",
+        "FSDP2: every GPU holds a part of the model instead of all of it; for a model that does not fit one card, slower "
+        "where it does.",
+        to="UNSLOTH_FSDP2",
+    )
     nodes: int = option(
         1,
         "Machines",
