@@ -96,7 +96,12 @@ class UnslothTui(ChatApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "start_run", "Start", id="start", tooltip="Train the session in a process of its own"),
         Binding(
-            "f10", "hand_over", "Hand over", id="hand_over", tooltip="Give the session to Slurm or SkyPilot", show=False
+            "f11,alt+h",
+            "hand_over",
+            "Hand over",
+            id="hand_over",
+            tooltip="Give it to Slurm or SkyPilot",
+            show=False,
         ),
         Binding("q,ctrl+q", "leave", "Quit", id="quit", tooltip="Leave the window; a run goes on without it"),
     ]

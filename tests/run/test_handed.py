@@ -15,6 +15,7 @@ from tui.run.folder import RunFolder, create_run
 from tui.run.handed import Handed, read_handed, standing, submit, write_handed
 from tui.run.lines import append_line
 from tui.run.listing import read_row
+from tui.run.preflight import preflight
 from tui.run.process import resume_run
 from tui.run.state import fold_all
 from tui.run.stopping import stop
@@ -169,6 +170,12 @@ def test_what_the_cluster_has_is_compared_with_what_is_asked_for(home: Path, say
         "cluster.nodes": "5 machines are asked for, and gpu has 4 such"
     }
     assert wrong(partition="gqu") == {"cluster.partition": "there is no partition gqu; there are debug, gpu"}
+
+
+def test_what_needs_several_machines_is_not_begun_on_one(home: Path) -> None:
+    told = from_table({"model": {"name": "a/b"}, "cluster": {"nodes": 2}})
+    assert next(it.key for it in preflight(told) if it.blocking) == "cluster.nodes"
+    assert "cluster.nodes" not in [it.key for it in hand_over.look(told, "skypilot")]
 
 
 def test_the_state_of_a_watched_run_follows_its_job() -> None:
