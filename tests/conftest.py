@@ -34,19 +34,20 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--campaign", action="store_true", help="run the tests that repeat themselves for minutes too")
+LONG = ("campaign", "faults")
+"""Markers of what takes minutes: left out unless ``-m`` names them."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two processes for everything; none for named tests, nor for what is long and looks at the clock."""
-    return 0 if config.option.file_or_dir or config.getoption("--campaign") else 2
+    return 0 if config.option.file_or_dir or any(name in config.option.markexpr for name in LONG) else 2
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("campaign") and not config.getoption("--campaign"):
-            item.add_marker(pytest.mark.skip(reason="only with --campaign"))
+    for name in LONG:
+        for item in items:
+            if item.get_closest_marker(name) and name not in config.option.markexpr:
+                item.add_marker(pytest.mark.skip(reason=f"only with -m {name}"))
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import work
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.reactive import var
 from textual.screen import Screen
 
@@ -30,7 +31,7 @@ from tui.screens.model import ModelScreen
 from tui.screens.tune import TuneScreen
 from tui.session import consent
 from tui.session.schema import Session
-from tui.widgets.foreign import plain
+from tui.widgets.foreign import Harmless, plain
 
 DRAIN_S = 1 / 10
 
@@ -125,6 +126,7 @@ class UnslothTui(ChatApp):
         """What is typed and not allowed, by place and key."""
         self.first_run = run
         self.sampler = Sampler()
+        self.harmless = Harmless()
 
     # ---- what comes down
 
@@ -138,6 +140,9 @@ class UnslothTui(ChatApp):
         if self.first_run:
             self.client.watch(self.first_run)
             self.switch_mode("live")
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self.harmless]
 
     def drain(self) -> None:
         """Take what came since the last tick, and change each reactive at most once."""

@@ -17,6 +17,7 @@ from tui.cli_fit import fit
 from tui.cli_parts import AsJson, RunName, SessionFile, Trust, find, load, load_checked, refuse, say
 from tui.cli_queue import queue_app, queue_cancel
 from tui.cli_submit import submit
+from tui.resources import secure_home
 
 if TYPE_CHECKING:
     from tui.run.folder import RunFolder
@@ -50,6 +51,9 @@ app.command()(cli_export.exports)
 
 def main() -> None:
     """Run the command line; a first word that is no command is a session to open in the window."""
+    if hindrance := secure_home():
+        say(hindrance)
+        sys.exit(1)
     words = sys.argv[1:]
     if not words or (words[0] not in _commands() and not words[0].startswith("-")):
         words = ["window", *words]

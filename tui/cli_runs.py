@@ -33,7 +33,7 @@ def curve(
 
     folder = find(name)
     try:
-        curves.export(read_state(folder), folder.name, to.absolute())
+        curves.export(read_state(folder, whole=True), folder.name, to.absolute())
     except curves.UnknownKind as error:
         refuse([str(error)])
     console.say(f"written to {to}")

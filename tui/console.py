@@ -46,7 +46,7 @@ def watch(folder: RunFolder, *, as_json: bool = False, stop_on_interrupt: bool =
             event = next(told)
             count += not isinstance(event, events.EngineSeen)
             if as_json:
-                print(events.to_line(event), end="", flush=True)
+                print(json_line(events.to_line(event)), flush=True)
             elif line := _line(event, state):
                 print(one_line(line), flush=True)
             state = fold(state, event)
@@ -146,6 +146,12 @@ def to_json(value: Any) -> str:
     """One of our dataclasses, or a table row, as one line of JSON."""
     row = value if isinstance(value, dict) else asdict(value)
     return json.dumps({key: _json_number(item) if isinstance(item, float) else item for key, item in row.items()})
+
+
+def json_line(line: str) -> str:
+    """The same JSON without its line end, and unable to steer the terminal: what cannot be printed is escaped."""
+    line = line.rstrip("\n")
+    return line if line.isprintable() else "".join(it if it.isprintable() else json.dumps(it)[1:-1] for it in line)
 
 
 def _line(event: events.Event, state: RunState) -> str:

@@ -52,7 +52,7 @@ def _watch(asked: Export, folder: RunFolder, as_json: bool) -> int:
     for event in follow(folder, until):
         state = export_jobs.fold(state, event)
         if as_json and not isinstance(event, events.EngineSeen):
-            print(events.to_line(event), end="", flush=True)
+            print(console.json_line(events.to_line(event)), flush=True)
         elif (line := _line(asked, state)) != told and not state.ended:
             console.say(line)
             told = line

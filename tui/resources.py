@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -21,6 +22,20 @@ def config() -> Path:
     if os.environ.get("UNSLOTH_TUI_HOME"):
         return home()
     return Path(platformdirs.user_config_dir("unsloth-tui", appauthor=False))
+
+
+def secure_home() -> str:
+    """Let nobody else write where the product keeps its files, since what lies there is obeyed; or why that cannot be."""
+    try:
+        status = home().stat()
+    except OSError:
+        return ""  # it is made when it is needed, for its user alone
+    if os.geteuid() not in (0, status.st_uid):
+        return f"{home()} belongs to somebody else, and what lies there is obeyed; name another folder in UNSLOTH_TUI_HOME"
+    if status.st_mode & 0o022:
+        with suppress(OSError):
+            home().chmod(status.st_mode & 0o7755)
+    return ""
 
 
 def home() -> Path:

@@ -395,4 +395,4 @@ async def test_a_run_that_ended_before_calls_nobody(demo_run: RunFolder, monkeyp
 
 def test_what_a_run_is_called_cannot_steer_the_terminal() -> None:
     sequence = live_notice.osc9("a\x07\x1b]52;c;evil\x9c‮ name")
-    assert sequence == "\x1b]9;a  ]52;c;evil   name\x07"
+    assert sequence == "\x1b]9;unsloth-tui: a  ]52;c;evil   name\x07"

@@ -49,7 +49,7 @@ def notify(words: Sequence[str], told: str, emit: Emit) -> None:
 
 def message(folder: RunFolder, outcome: str) -> dict[str, object]:
     """What a webhook is sent; ``text`` is what chat programs show."""
-    state = fold_all(read_events(folder))
+    state = fold_all(read_events(folder, thin=True))
     kind, _, reason = outcome.partition(": ")
     return {
         "text": f"{folder.name}: {outcome}",

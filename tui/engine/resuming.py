@@ -65,7 +65,7 @@ def unobeyed(asked: list[commands.Command]) -> tuple[commands.Resume, list[comma
 def begin(folder: RunFolder, order: commands.Resume, emit: Emit) -> tuple[Session, Start]:
     """The session as it has become, and where to begin with it. Raises SessionError."""
     session = file.load(folder.session)
-    before = fold_all(read_events(folder))
+    before = fold_all(read_events(folder, thin=True))
     clear_leftovers(folder)
     start, damaged = _start(folder, before)
     if start.resumed:

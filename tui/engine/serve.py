@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import psutil
 
+from tui.engine.belonging import Belonging, as_own_as
 from tui.engine.control import Control
 from tui.engine.emit import Emit, emitter
 from tui.engine.notify import notify_of
@@ -30,7 +31,7 @@ from tui.machine.host import read_host
 from tui.run import commands, events
 from tui.run.folder import RunFolder
 from tui.run.lines import Tail
-from tui.run.lock import HEARTBEAT_S, LockHeld, acquire, beat
+from tui.run.lock import HEARTBEAT_S, LockHeld, acquire
 from tui.run.process import send
 from tui.run.state import fold_all
 from tui.run.watcher import read_events
@@ -68,7 +69,7 @@ def serve(folder: RunFolder, owner: int | None, warm: Warm | None = None) -> int
     emit, control = emitter(folder), Control(shared=together.size > 1)
     if not folder.session.exists():
         control.enter("idle")  # a workbench has nothing to train: whatever is asked of it may be asked at once
-    tail = Tail(folder.commands)
+    tail = Tail(folder.commands, as_own_as(folder.lock.stat()))
     order, fresh = unobeyed(heard(tail))
     asked.extend(fresh)
     result: list[int] = []
@@ -120,8 +121,10 @@ def _listen(
 ) -> None:
     next_beat = next_sample = 0.0
     vigil = Vigil(_limits(folder))
+    belonging = Belonging(folder, relocks=together.size == 1 and LAUNCHED not in os.environ)
     while worker.is_alive():
         asked.extend(heard(tail))
+        belonging.warn_of(tail, emit)
         while asked:
             _obey(asked.popleft(), folder, control, emit, together)
         if told := together.posted(FAILED):
@@ -129,8 +132,8 @@ def _listen(
             os._exit(1)
         now = time.monotonic()
         if now >= next_beat:
-            beat(folder.lock)
             next_beat = now + HEARTBEAT_S
+            belonging.beat()
             if owner is not None and not lives(owner):
                 control.released.set()
                 if control.stage != "training":

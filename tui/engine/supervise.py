@@ -46,7 +46,7 @@ def fork_worker(folder: RunFolder, *, spare: bool = False) -> None:
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     # another engine may hold the folder: then this one was refused, and the run it says that of goes on
-    if code != 0 and not is_held(folder.lock) and not fold_all(read_events(folder)).ended:
+    if code != 0 and not is_held(folder.lock) and not fold_all(read_events(folder, thin=True)).ended:
         emit, failure = emitter(folder), explain_death(folder, code, oom_kills() > kills_before)
         emit(failure)
         notify_of(folder, f"crashed: {failure.text}", emit)

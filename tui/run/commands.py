@@ -15,6 +15,7 @@ from tui.run.chat_commands import Sampling as Sampling
 from tui.run.chat_commands import ShowPrompt as ShowPrompt
 from tui.run.chat_commands import Speaker as Speaker
 from tui.run.export_commands import Export as Export
+from tui.run.lines import as_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +143,7 @@ _ADAPTER: TypeAdapter[Any] = TypeAdapter(
 
 def to_line(command: Command) -> str:
     """The command as one line of JSON, with its line end."""
-    return _ADAPTER.dump_json(command).decode() + "\n"
+    return as_line(_ADAPTER, command)
 
 
 def from_line(line: str | bytes) -> Command | None:

@@ -20,6 +20,7 @@ from tui.run.chat_events import Voice as Voice
 from tui.run.export_events import ExportMoved as ExportMoved
 from tui.run.fit_events import Fitted as Fitted
 from tui.run.happened import Happened
+from tui.run.lines import as_line
 
 Phase = Literal[
     "starting", "importing", "loading", "reading", "tokenising", "training", "evaluating", "sampling", "comparing", "saving",
@@ -289,7 +290,7 @@ _ADAPTER: TypeAdapter[Any] = TypeAdapter(
 
 def to_line(event: Event) -> str:
     """The event as one line of JSON, with its line end. Not-a-number is written as the text ``NaN``."""
-    return _ADAPTER.dump_json(event).decode() + "\n"
+    return as_line(_ADAPTER, event)
 
 
 def from_line(line: str | bytes) -> Event | None:

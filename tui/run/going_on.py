@@ -10,8 +10,9 @@ from tui.run.handed import TASK, read_handed, why_kept
 from tui.run.lines import Tail
 from tui.run.lock import is_held
 from tui.run.process import send
-from tui.run.state import fold_all
+from tui.run.state import RunState, fold
 from tui.run.watcher import read_events
+from tui.session import consent, file
 
 LOOK_S = 0.1
 
@@ -25,13 +26,20 @@ def why_not(folder: RunFolder, steps: int | None = None) -> str:
         return f"it was handed to SkyPilot, which goes on with it by itself; its task is {folder.job / TASK}"
     if reason := why_kept(folder):
         return reason
-    told = list(read_events(folder))
-    state = fold_all(told)
+    if codes := _unagreed(folder):
+        return f"it would run {codes}, which nobody has agreed to on this machine; copy its session and start that"
+    try:
+        state, discarded = RunState(), False
+        for event in read_events(folder, thin=True):
+            state = fold(state, event)
+            discarded = isinstance(event, events.Finished) and event.outcome == "discarded"
+    except OSError as error:
+        return f"its events cannot be read: {error.strerror or error}"
     if is_held(folder.lock) and not state.ended:
         return "it is running"
     if not state.phases:
         return "it has never begun"
-    if isinstance(told[-1], events.Finished) and told[-1].outcome == "discarded":
+    if discarded:
         return "what it learned was thrown away"
     done = state.last_step.step if state.last_step else 0
     if state.status != "finished":
@@ -41,6 +49,14 @@ def why_not(folder: RunFolder, steps: int | None = None) -> str:
     if not any(folder.checkpoints.glob("checkpoint-*")):
         return "it kept no checkpoint to go on from; a run keeps them when training.save_strategy is not no"
     return ""
+
+
+def _unagreed(folder: RunFolder) -> str:
+    """The code that the run would bring and that was not agreed to: the folder may come from somebody else."""
+    try:
+        return "; ".join(code.text for code in consent.unagreed(file.load(folder.session)))
+    except file.SessionError:  # the engine says what is wrong with it
+        return ""
 
 
 def make_room(folder: RunFolder, within_s: float = 30) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 CHUNK_BYTES = 1 << 20
 MOMENT_S = 0.01
@@ -38,12 +42,33 @@ def _is_cut_off(handle: int) -> bool:
     return False
 
 
-class Tail:
-    """Reads the lines that were added to a file since the last look; a half-written one waits for its end."""
+def as_line(adapter: TypeAdapter[Any], value: Any) -> str:
+    """A value as one line of JSON, with its line end; half a character in it, which no file can hold, becomes a ``?``."""
+    try:
+        return adapter.dump_json(value).decode() + "\n"
+    except PydanticSerializationError:
+        return adapter.dump_json(adapter.validate_python(_whole(adapter.dump_python(value)))).decode() + "\n"
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._offset = 0
+
+def _whole(value: Any) -> Any:
+    """The same without halves of characters, as bytes leave them that are no text."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    return [_whole(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+class Tail:
+    """Reads the lines that were added to a file since the last look; a half-written one waits for its end.
+
+    A file that `trusts` says no of is left unread, and `refused` is true.
+    """
+
+    def __init__(self, path: Path, trusts: Callable[[os.stat_result], bool] = lambda _: True) -> None:
+        self.path, self.trusts = path, trusts
+        self.refused = False
+        self._inode = self._offset = 0
         self._rest = b""
 
     def read(self) -> Iterator[bytes]:
@@ -53,6 +78,12 @@ class Tail:
         except FileNotFoundError:
             return
         with stream:
+            status = os.fstat(stream.fileno())
+            self.refused = not self.trusts(status)
+            if self.refused:
+                return
+            if status.st_ino != self._inode or status.st_size < self._offset:  # another file, or one that was begun anew
+                self._inode, self._offset, self._rest = status.st_ino, 0, b""
             stream.seek(self._offset)
             while chunk := stream.read(CHUNK_BYTES):
                 self._offset += len(chunk)

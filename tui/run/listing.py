@@ -13,12 +13,13 @@ from typing import Any
 
 from tui.resources import home
 from tui.run import queue
+from tui.run.events import EngineSeen
 from tui.run.folder import RunFolder, list_runs
 from tui.run.gist import Gist
 from tui.run.labels import Labels, read_labels
 from tui.run.lines import Tail
 from tui.run.state import RunState, Status, fold
-from tui.run.watcher import seen
+from tui.run.watcher import seen, unreadable
 from tui.session import file
 from tui.session.schema import Session
 
@@ -120,8 +121,7 @@ class Listing:
             return kept
         followed = self._followed.pop(folder.name, None)
         tail, gist = followed or (Tail(folder.events), Gist())
-        gist.take(tail.read())
-        state = fold(gist.state, liveness)
+        state = _state(tail, gist, liveness)
         if state.engine_alive:
             self._followed[folder.name] = (tail, gist)
         return Kept(_row(folder, gist, state), stamp, gist.state.ended and not state.engine_alive)
@@ -131,8 +131,17 @@ def read_row(folder: RunFolder) -> RunRow:
     """The line of one run, read whole."""
     liveness = seen(folder)
     gist = Gist()
-    gist.take(Tail(folder.events).read())
-    return _row(folder, gist, fold(gist.state, liveness))
+    state = _state(Tail(folder.events), gist, liveness)
+    return _row(folder, gist, state)
+
+
+def _state(tail: Tail, gist: Gist, liveness: EngineSeen) -> RunState:
+    """What is known once the lines are taken that are new; one run that cannot be read hides no other."""
+    try:
+        gist.take(tail.read())
+    except OSError as error:
+        liveness = unreadable(error)
+    return fold(gist.state, liveness)
 
 
 def matching(rows: Iterable[RunRow], text: str) -> list[RunRow]:

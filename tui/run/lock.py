@@ -84,6 +84,21 @@ def still_holds(holder: Holder, path: Path) -> bool:
     return is_running(holder)
 
 
+def is_flocked(path: Path) -> bool:
+    """Whether some process of this host holds the lock: all that is known where the file says no more who it is."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+
+
 def is_running(holder: Holder) -> bool:
     """Whether that very process, not another with its number, runs on this host."""
     try:

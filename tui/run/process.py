@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -27,6 +28,9 @@ def start_engine(
     `device` is where it computes when no session says so: ``cpu``, or GPUs by number or UUID. A `spare` one waits in its
     folder, the libraries imported, until it is told to become the engine of a run.
     """
+    if os.geteuid() not in (0, folder.path.stat().st_uid):
+        text = "it belongs to somebody else, and what is in it would be obeyed; copy its session into a run of your own"
+        raise PermissionError(errno.EPERM, text, str(folder.path))
     # -P: nothing that lies around may be imported in place of a library; -u: what was printed last must be in the log
     words = [sys.executable, "-P", "-u", "-m", "tui.engine", str(folder.path)]
     if owner is not None:

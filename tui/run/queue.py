@@ -203,6 +203,8 @@ def _ticket_of(folder: RunFolder) -> Ticket:
 def _read(folder: RunFolder) -> Ticket | None:
     """The ticket in a folder; one that is damaged waits on hold, behind the others."""
     try:
+        if os.geteuid() not in (0, folder.ticket.stat().st_uid):
+            return None  # nobody else starts runs in this user's name
         told = json.loads(folder.ticket.read_text(encoding="utf-8"))
         resumes = told.get("resumes")
         return Ticket(

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tui.resources import home
 from tui.run.conversation import Conversation, Exchange
+from tui.run.lines import as_line
 from tui.session.file import write_atomic
 
 LISTED = 200
@@ -63,7 +64,7 @@ def keep(talk: SavedTalk) -> Path:
     place = folder()
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = place / f"{talk.conversation.name}.json"
-    write_atomic(path, _ADAPTER.dump_json(talk, indent=1))
+    write_atomic(path, as_line(_ADAPTER, talk))
     return path
 
 

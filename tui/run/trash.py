@@ -74,7 +74,7 @@ def empty(older_than_s: float = 0.0) -> int:
     """Delete for good what has lain in the trash for so long; how many runs that were. Raises OSError."""
     old = [it for it in trashed_runs() if time.time() - it.deleted >= older_than_s]
     for it in old:
-        shutil.rmtree(it.path)
+        it.path.unlink() if it.path.is_symlink() else shutil.rmtree(it.path)
     return len(old)
 
 

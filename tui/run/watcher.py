@@ -14,9 +14,9 @@ from tui.run.folder import RunFolder
 from tui.run.handed import standing
 from tui.run.history import thinned
 from tui.run.lines import Tail
-from tui.run.lock import STALE_S, holder_of, is_held, still_holds
+from tui.run.lock import STALE_S, holder_of, is_flocked, is_held, still_holds
 from tui.run.process import last_words
-from tui.run.state import RunState, fold, fold_all
+from tui.run.state import RunState, fold
 
 FULL_BYTES = 1 << 20
 """With less than this left on its disk an engine may not have been able to say why it ended."""
@@ -33,6 +33,8 @@ def engine_alive(folder: RunFolder) -> bool:
     if folder.ticket.exists():
         return True
     try:
+        if folder.events.exists() and folder.events.stat().st_size:  # an engine takes its lock before it says anything
+            return is_flocked(folder.lock)
         return time.time() - folder.path.stat().st_ctime < STARTING_S
     except OSError:
         return False
@@ -87,20 +89,28 @@ def _disk_is_full(folder: RunFolder) -> bool:
         return False
 
 
-def read_state(folder: RunFolder) -> RunState:
-    """What is known of a run now."""
+def read_state(folder: RunFolder, *, whole: bool = False) -> RunState:
+    """What is known of a run now; of a very long one without most updates, unless the `whole` of it is wanted."""
     liveness = seen(folder)  # before the events: an engine may write its last one and end in between
-    return fold(fold_all(read_events(folder)), liveness)
+    state = RunState()
+    try:
+        for event in read_events(folder, thin=not whole):
+            state = fold(state, event)
+    except OSError as error:
+        liveness = unreadable(error)
+    return fold(state, liveness)
 
 
-def read_events(folder: RunFolder) -> Iterator[events.Event]:
-    """Every event that was written so far."""
-    yield from new_events(Tail(folder.events))
+def unreadable(error: OSError) -> events.EngineSeen:
+    """What is known of a run whose events cannot be read."""
+    return events.EngineSeen(alive=False, reason=f"the run folder cannot be read: {error.strerror or error}")
 
 
-def new_events(tail: Tail) -> Iterator[events.Event]:
-    """The events that were written since the tail was last read."""
-    for line in tail.read():
+def read_events(folder: RunFolder, *, thin: bool = False) -> Iterator[events.Event]:
+    """Every event that was written so far; `thin` leaves out what `follow` does. Raises OSError."""
+    lines = Tail(folder.events).read()
+    size = folder.events.stat().st_size if thin and folder.events.exists() else 0
+    for line in thinned(lines, size):
         if (event := events.from_line(line)) is not None:
             yield event
 
@@ -128,7 +138,7 @@ def follow(folder: RunFolder, until: threading.Event, *, thin: bool = False) -> 
         except FileNotFoundError:  # nothing has been written yet
             pass
         except OSError as error:  # a network drive that is away: look again, it may come back
-            liveness = events.EngineSeen(alive=False, reason=f"the run folder cannot be read: {error.strerror or error}")
+            liveness = unreadable(error)
         if liveness is not None:
             # the process that watches over an engine needs a moment to write down why it died: look twice
             certain = liveness.alive or doubted or not _beaten_lately(folder)

@@ -32,4 +32,4 @@ def call(app: App[Any], text: str) -> None:
 def osc9(text: str) -> str:
     """The sequence that shows a text as a notification; nothing in it can end or extend the sequence."""
     safe = "".join(sign if unicodedata.category(sign)[0] != "C" else " " for sign in text[:LONGEST])
-    return f"\x1b]9;{safe}\x07"
+    return f"\x1b]9;unsloth-tui: {safe}\x07"  # ConEmu takes a text that begins with a number as an order

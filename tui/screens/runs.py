@@ -136,7 +136,7 @@ class RunsScreen(RunsList):
     async def action_write_figures(self) -> None:
         if not (row := self.current):
             return
-        write: Callable[[Path], None] = lambda path: curves.export(read_state(row.folder), row.name, path)  # noqa: E731
+        write: Callable[[Path], None] = lambda path: curves.export(read_state(row.folder, whole=True), row.name, path)  # noqa: E731
         path = await self.app.push_screen_wait(CurveDialog(str(Path.cwd() / f"{row.name}.svg"), write))
         if path:
             self.say(f"written to {path}")

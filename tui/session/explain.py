@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from tui.session.problem import Problem
 from tui.session.schema import Session
+from tui.session.secrets import masked
 
 WANTED = {
     "int_parsing": "should be a number",
@@ -55,7 +56,7 @@ def _explain(detail: ErrorDetails) -> Problem:
     key = ".".join(path)
     if detail["type"] == "extra_forbidden":
         return Problem(key, f"there is no such key{_did_you_mean(path)}")
-    given = shown(detail["input"])[:80]
+    given = masked(shown(detail["input"]))[:80]
     if len(path) > 3 and path[-1] in ("bool", "int", "float", "str"):
         return Problem(".".join(path[:-1]), f"should be a switch, a number or a text, not {given}")
     limits = detail.get("ctx", {})

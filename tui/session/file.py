@@ -178,3 +178,5 @@ def _read(path: Path) -> str:
         raise SessionError([Problem("", f"{path} is not a text file")]) from None
     except OSError as error:
         raise SessionError([Problem("", f"{path} cannot be read: {error.strerror}")]) from None
+    except ValueError:
+        raise SessionError([Problem("", f"no file can be called {shown(str(path))}")]) from None

@@ -6,6 +6,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
+from tui.session.secrets import SECRET
+
 Settings = dict[str, bool | int | float | str]
 """A small table of settings that a library defines, passed on as it is."""
 
@@ -32,6 +34,15 @@ class Section(BaseModel):
         if "true" in get_args(wanted):
             return str(value).lower()
         raise ValueError("should be a number or a text")
+
+    @field_validator("*")
+    @classmethod
+    def _holds_no_secret(cls, value: Any) -> Any:
+        """Sessions are kept, copied and shown."""
+        items = value if isinstance(value, tuple) else value.values() if isinstance(value, dict) else (value,)
+        if any(isinstance(item, str) and SECRET.search(item) for item in items):
+            raise ValueError("should hold no token and no password; log in with hf auth login, or set a variable")
+        return value
 
     @field_validator("*")
     @classmethod
