@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow
@@ -79,6 +79,8 @@ from tui.themes import ThemeFault, own_slots, read_theme
 from tui.widgets.foreign import cell, foreign
 from tui.widgets.markdown_text import make_parser
 
+PAGE_BYTES = 5 << 29
+"""Arrow makes room for a page of a Parquet file as its header says, up to 2 GiB."""
 HARMFUL = {*range(32), *range(0x7F, 0xA0)} - {9, 10}
 """Characters that steer a terminal."""
 SPECS = tuple(fields_of(Session))
@@ -94,6 +96,8 @@ class Input:
     """What the program does with such content, in an empty folder that is also its home; refusals are caught in here."""
     share: float = 1.0
     """How often it is tried, against the others: seldom where one case takes long."""
+    memory_bytes: int = 1 << 30
+    """What one case may take at most."""
 
 
 def _one_line(error: Exception) -> None:
@@ -306,7 +310,7 @@ def inputs() -> dict[str, Input]:
         "rows.tsv": _dataset("rows.tsv", TABLE.replace(b",", b"\t"), (SAMPLES / "columns.tsv").read_bytes()),
         "rows.txt": _dataset("rows.txt", (SAMPLES / "text.txt").read_bytes()),
         "rows": _dataset("rows", *LINES[:4], TABLE),
-        "rows.parquet": _dataset("rows.parquet", arrow(pyarrow.parquet.write_table)),
+        "rows.parquet": replace(_dataset("rows.parquet", arrow(pyarrow.parquet.write_table)), memory_bytes=PAGE_BYTES),
         "rows.arrow": _dataset("rows.arrow", arrow(arrow_file)),
         "rows.feather": _dataset("rows.feather", arrow(pyarrow.feather.write_feather), share=0.5),
         "rows.jsonl.gz": _dataset("rows.jsonl.gz", gzip.compress(whole), share=0.5),
