@@ -50,7 +50,7 @@ def read_theme(path: Path) -> Theme:
     """One theme file; without a name it is called as the file is. Raises ThemeFault."""
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
         raise ThemeFault(str(error)) from None
     told.setdefault("name", path.stem)
     if faults := faults_of(told):
