@@ -12,6 +12,7 @@ from typing import Any
 
 from tui import words
 from tui.run import commands, events
+from tui.run.figures import startup
 from tui.run.folder import RunFolder
 from tui.run.handed import why_kept
 from tui.run.listing import RunRow, read_row
@@ -69,7 +70,11 @@ def _goes_on_in_slurm(folder: RunFolder, state: RunState) -> bool:
 
 
 def say_end(folder: RunFolder, state: RunState) -> None:
-    """Why and with what a run ended."""
+    """Why and with what a run ended, and how long it took to begin."""
+    if began := startup(state):
+        parts = [f"{what} {words.seconds(took)}" for what, took in began if took >= 0.5]
+        after = f"the first update was done after {words.seconds(sum(took for _, took in began))}"
+        say(f"{after}: {', '.join(parts)}" if parts else after)
     if state.failure:
         say(f"{state.status}: {state.failure.text}")
         if state.failure.advice:

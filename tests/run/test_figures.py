@@ -36,6 +36,21 @@ def sampled(watts: float, busy: int, at: float, index: int = 0) -> ev.MachineSam
     return ev.MachineSampled(time=at, devices=(GpuReading(index, "GPU", power_watts=watts, utilisation_percent=busy),))
 
 
+# ---- the time until it begins
+
+
+def test_the_way_to_the_first_update_is_told_by_what_was_done_and_after_a_pause_anew() -> None:
+    begun = [("importing", 0.0), ("loading", 20.0), ("reading", 26.0), ("training", 27.0)]
+    phases = [ev.PhaseChanged(time=at + 1.0, phase=phase) for phase, at in begun]  # type: ignore[arg-type]
+    state = fold_all([replace(PLAN, time=0.5), *phases, step(1, 34.0), step(2, 36.0)])
+    told = [("starting", 0.5), ("importing", 20.0), ("loading", 6.0), ("reading", 1.0), ("first update", 6.0)]
+    assert figures.startup(state) == told
+    later = [ev.PhaseChanged(time=101.0, phase="importing"), ev.PhaseChanged(time=103.0, phase="training"), step(3, 105.0)]
+    again = fold_all([ev.Resumed(time=100.0, step=2, path=""), *later], state)
+    assert figures.startup(again) == [("starting", 1.0), ("importing", 2.0), ("first update", 2.0)]
+    assert figures.startup(fold_all(phases)) == []
+
+
 # ---- the time that is left
 
 

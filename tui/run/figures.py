@@ -110,14 +110,18 @@ def total_steps(state: RunState) -> int:
 def startup(state: RunState) -> list[tuple[str, float]]:
     """Where the time went between the start of the engine and its first update: what was done, and for how many seconds."""
     begun = state.resumed[-1].time if state.resumed else state.started
-    first = next((step.time for step in state.steps if step.time >= begun), None)
-    if first is None:
+    at = bisect_left(state.steps, begun, key=lambda step: step.time)
+    if at == len(state.steps):
         return []
+    first = state.steps[at].time
     phases = [phase for phase in state.phases if begun <= phase.time < first]
+    if not phases:
+        return []
     ends = [*(phase.time for phase in phases[1:]), first]
-    took = [("starting", phases[0].time - begun)] if phases else []
-    names = ["first update" if phase.phase == "training" else phase.phase for phase in phases]
-    return [*took, *((name, end - phase.time) for name, phase, end in zip(names, phases, ends, strict=True))]
+    told = [("starting", phases[0].time - begun)]
+    for phase, end in zip(phases, ends, strict=True):
+        told.append(("first update" if phase.phase == "training" else phase.phase, end - phase.time))
+    return told
 
 
 def samples_seen(state: RunState) -> int:
