@@ -9,9 +9,10 @@ Each figure comes from a real run, started as a window starts it. Parts, in thei
 - pause: a checkpoint, a pause and the way on, on all GPUs
 - kill: one process is killed; how long the others live, and what the run says
 
-A part that fails is written down with its reason, and the next one begins; none begins after ``--minutes``. ``--device cpu``
-takes processes on the processor (gloo) instead of GPUs. The table and the JSON hold seconds an update and their two parts:
-computing is what one GPU takes for the same batch, telling each other is the rest.
+A part that fails is written down with its reason, and the next one begins; none begins after ``--minutes``. What an earlier
+call has written into the same file stays, and later parts are held against it. ``--device cpu`` takes processes on the
+processor (gloo) instead of GPUs. The table and the JSON hold seconds an update and their two parts: computing is what one
+GPU takes for the same batch, telling each other is the rest.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Bench:
         self.most = max(self.counts)
         self.data = scratch / "rows.jsonl"
         write_rows(self.data, given.length)
-        self.results: list[Result] = []
+        self.results: list[Result] = json.loads(given.out.read_text())["results"] if given.out.exists() else []
         self.end = time.monotonic() + 60 * given.minutes
 
     def session(self, count: int, **tables: Result) -> Any:
@@ -184,7 +185,8 @@ class Bench:
             self._keep({"part": part, "gpus": count, **told, "took_s": time.monotonic() - began})
 
     def _keep(self, result: Result) -> None:
-        self.results.append(result)
+        same = (result["part"], result["gpus"])
+        self.results = [*(it for it in self.results if (it["part"], it["gpus"]) != same), result]
         print(line(result), flush=True)
         given = {key: str(value) if isinstance(value, Path) else value for key, value in vars(self.given).items()}
         self.given.out.write_text(json.dumps({"given": given, "results": self.results}, indent=1) + "\n")
