@@ -105,6 +105,21 @@ def test_an_interrupted_job_goes_on_where_it_was(lab: Lab, tmp_path: Path) -> No
         poll(lambda: slurm.jobs()[job_of(folder)].state == "COMPLETED", 90, "the job does not end")
 
 
+def test_two_machines_train_together(lab: Lab, tmp_path: Path) -> None:
+    """They are one run: it tells of both, writes its checkpoint when its time is up, goes on with both and stops."""
+    with lab.entered():
+        folder = submitted(lab, tmp_path, "both", nodes=2)
+        state = wait_for(folder, lambda state, event: bool(state.ranks) and at_step(5)(state, event), WITHIN_S)
+        assert len(state.ranks) == 2
+        assert slurm.jobs()[job_of(folder)].nodes == "n[1-2]"
+        subprocess.run(["scancel", "--signal=USR1", "--batch", job_of(folder)], check=True)
+        let_it_go_on(folder)
+        wait_for(folder, resumed(1), WITHIN_S)  # type: ignore[arg-type]
+        told(lab, "stop", folder.name)
+        assert wait_for(folder, ended, WITHIN_S).status == "stopped"
+        poll(lambda: slurm.jobs()[job_of(folder)].state == "COMPLETED", 90, "the job does not end")
+
+
 def test_a_job_that_waits_says_so_and_is_cancelled(lab: Lab, tmp_path: Path) -> None:
     with lab.entered():
         folder = submitted(lab, tmp_path, "later", sbatch_options=["--begin=now+1hour"])

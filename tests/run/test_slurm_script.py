@@ -47,6 +47,13 @@ def test_each_key_becomes_its_line(key: str, value: object, line: str) -> None:
     assert line not in options(script())
 
 
+def test_processes_of_one_machine_are_the_engines_own_and_those_of_several_meet_on_the_first() -> None:
+    one, two = script(nproc_per_node=4), script(nproc_per_node=4, nodes=2, max_restarts=1)
+    assert "gpus-per-node=4" in options(one) and "torch.distributed.run" not in one
+    assert '--nnodes="$SLURM_NNODES" --nproc-per-node=4 --max-restarts=1' in two
+    assert '--rdzv-endpoint="$address:$port"' in two and "$((20000 + SLURM_JOB_ID % 20000))" in two
+
+
 def test_what_is_not_said_is_left_to_the_cluster() -> None:
     asked = {line.partition("=")[0] for line in options(script())}
     usual = {"job-name", "output", "open-mode", "requeue", "signal", "nodes", "ntasks-per-node"}

@@ -20,7 +20,7 @@ from tui.session.schema import Session
 
 async def looked(pilot: Pilot[None]) -> HandOverDialog:
     """The dialog, once it has found out what may be wrong."""
-    await pilot.press("f11")
+    await pilot.press("f10")
     await until(pilot, lambda: isinstance(pilot.app.screen, HandOverDialog) and pilot.app.screen.problems is not None)
     assert isinstance(pilot.app.screen, HandOverDialog)
     return pilot.app.screen

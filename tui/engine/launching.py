@@ -19,7 +19,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from tui.engine.emit import emitter
 from tui.engine.notify import notify_of
 from tui.engine.retry import LAUNCHED
-from tui.engine.supervise import explain_death
+from tui.engine.supervise import asked_by_sigterm, explain_death
 from tui.machine.host import oom_kills
 from tui.run import commands, events
 from tui.run.folder import RunFolder
@@ -127,7 +127,7 @@ def _run_together(folder: RunFolder, processes: int) -> tuple[int, ProcessFailur
 
 
 def _ask_to_stop(folder: RunFolder) -> None:
-    for command in (commands.Stop(), commands.Release()):
+    for command in asked_by_sigterm():
         send(folder, command)
 
 

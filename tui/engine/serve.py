@@ -21,6 +21,7 @@ from tui.engine.notify import notify_of
 from tui.engine.parting import FAILED, LEFT, heed
 from tui.engine.resuming import unobeyed
 from tui.engine.retry import LAUNCHED
+from tui.engine.supervise import asked_by_sigterm
 from tui.engine.talking import refuse
 from tui.engine.together import Together
 from tui.engine.vigil import Vigil
@@ -40,6 +41,8 @@ from tui.session.file import SessionError
 from tui.session.sections.guards import GuardsSection
 
 LISTEN_S = 0.1
+MERCY_S = 25.0
+"""So long may a process go on that was told to end together with others; Slurm and the agent kill after 30 s."""
 SAMPLE_S = 5.0
 
 
@@ -52,12 +55,12 @@ def serve(folder: RunFolder, owner: int | None, warm: Warm | None = None) -> int
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     asked: deque[commands.Command] = deque()
     together = Together()
+    if together.size == 1:
+        signal.signal(signal.SIGTERM, lambda *_: asked.extend(asked_by_sigterm()))
+    elif "SLURM_JOB_ID" in os.environ:
+        signal.signal(signal.SIGTERM, lambda *_: _end_soon(asked))
     if not together.leads:
         follow(folder, together)
-    if together.size == 1:
-        # a scheduler that takes the machine away may give the run another turn, which goes on from a checkpoint
-        ending = commands.Pause() if "SLURM_JOB_ID" in os.environ else commands.Stop()
-        signal.signal(signal.SIGTERM, lambda *_: asked.extend((ending, commands.Release())))
     if LAUNCHED not in os.environ:
         try:
             acquire(folder.lock, None if together.size == 1 else os.getppid())
@@ -86,6 +89,17 @@ def _at_work(do: Callable[[], None], warm: Warm | None) -> threading.Thread:
     worker = threading.Thread(target=do, daemon=True)
     worker.start()
     return worker
+
+
+def _end_soon(asked: deque[commands.Command]) -> None:
+    """Slurm tells each process that its machine is taken away, and the agent tells them when one of them has died.
+
+    Together they can still write a checkpoint; where they cannot any more, nobody waits for them.
+    """
+    asked.extend(asked_by_sigterm())
+    mercy = threading.Timer(MERCY_S, os._exit, (128 + signal.SIGTERM,))
+    mercy.daemon = True
+    mercy.start()
 
 
 def follow(folder: RunFolder, together: Together) -> NoReturn:

@@ -75,6 +75,11 @@ def print_to(log: Path) -> None:
     os.close(handle)
 
 
+def asked_by_sigterm() -> tuple[commands.Command, ...]:
+    """What SIGTERM asks of an engine: of one in Slurm a checkpoint to go on from, for it may get another turn."""
+    return (commands.Pause() if "SLURM_JOB_ID" in os.environ else commands.Stop(), commands.Release())
+
+
 def end_children_with_me() -> None:
     """Have the kernel end every process forked from this one when it ends, however it ends; only Linux can.
 

@@ -53,7 +53,7 @@ def preflight(session: Session) -> list[Problem]:
     """Every problem of a session that is to be trained here, and of the things it names."""
     found = investigate(session).all_problems(session)
     if session.cluster.nodes > 1:
-        text = f"{session.cluster.nodes} machines train together only where they are given: unsloth-tui submit, or F11"
+        text = f"{session.cluster.nodes} machines train together only where they are given: unsloth-tui submit, or F10"
         found.insert(0, Problem("cluster.nodes", text, mend={"cluster.nodes": 1}))
     return found
 

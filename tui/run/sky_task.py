@@ -145,13 +145,13 @@ def _run(session: Session, folder: RunFolder) -> str:
 
 
 def _start(session: Session) -> str:
-    """The command that starts the engine, or one on each machine that starts several together."""
-    if session.cluster.nodes * processes_per_node(session) == 1:
+    """The command that starts the engine, which starts the processes of its machine; on several, the agent of each does."""
+    if session.cluster.nodes == 1:
         return '"$python" -u -m tui.engine "$run"'
     processes = '"$SKYPILOT_NUM_GPUS_PER_NODE"' if gpus_asked(session) else str(processes_per_node(session))
     return f"""\
 "$python" -u -m torch.distributed.run --nnodes="$SKYPILOT_NUM_NODES" --nproc-per-node={processes} \\
-    --node-rank="$SKYPILOT_NODE_RANK" --master-port=29500 \\
+    --max-restarts={session.cluster.max_restarts} --node-rank="$SKYPILOT_NODE_RANK" --master-port=29500 \\
     --master-addr="$(echo "$SKYPILOT_NODE_IPS" | head -n 1)" -m tui.engine "$run\""""
 
 

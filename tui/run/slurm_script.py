@@ -123,11 +123,11 @@ def _quoted(value: str) -> str:
 
 
 def _start(session: Session) -> str:
-    """The line that starts the engine, or one on each machine that start several together."""
-    if session.cluster.nodes * processes_per_node(session) == 1:
+    """The line that starts the engine, which starts the processes of its machine; on several, the agent of each does."""
+    if session.cluster.nodes == 1:
         return f'{_SRUN} "$python" -u -m tui.engine "$run" &'
     return f"""{_RENDEZVOUS}
 {_SRUN} "$python" -u -m torch.distributed.run \\
-    --nnodes="$SLURM_NNODES" --nproc-per-node={processes_per_node(session)} \\
+    --nnodes="$SLURM_NNODES" --nproc-per-node={processes_per_node(session)} --max-restarts={session.cluster.max_restarts} \\
     --rdzv-backend=c10d --rdzv-id="$SLURM_JOB_ID" --rdzv-endpoint="$address:$port" \\
     -m tui.engine "$run" &"""
