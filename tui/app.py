@@ -286,7 +286,8 @@ class UnslothTui(ChatApp):
 
     def on_run_picked(self, event: messages.RunPicked) -> None:
         self.ask(lambda: self.client.watch(event.folder))
-        self.switch_mode("live")
+        if self.current_mode == "runs":  # who has gone on to another place meanwhile stays there
+            self.switch_mode("live")
 
     def on_run_ordered(self, event: messages.RunOrdered) -> None:
         self.ask(lambda: self.client.order(event.order))

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from textual import events, work
-from textual.app import App
 from textual.filter import LineFilter
 from textual.reactive import var
 
+from tui.screens.patient_app import PatientApp
 from tui.remembered import Remembered, recall, remember
 from tui.screens.dialogs.theme import ThemeDialog
 from tui.themes import DEFAULT, OWN, SIXTEEN_COLOURS, UserThemes, load_themes, own_slots
@@ -23,7 +23,7 @@ LOOK_S = 2.0
 """How often the user's theme files are looked at."""
 
 
-class LookApp(App[None]):
+class LookApp(PatientApp):
     """Wears a theme, and remembers which."""
 
     remembered: var[Remembered] = var(Remembered)

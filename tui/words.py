@@ -40,3 +40,8 @@ def count(value: float | None) -> str:
 def share(value: float) -> str:
     """0 to 1 as a whole percentage."""
     return f"{value * 100:.0f} %"
+
+
+def device(name: str) -> str:
+    """``the CPU``, or ``GPU 1`` for the number of one."""
+    return "the CPU" if name == "cpu" else f"GPU {name}"

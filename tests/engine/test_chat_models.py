@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tui.catalog.local import ModelError
-from tui.engine.chat_models import Source, check_memory, source_of
+from tui.engine.chat_models import DoesNotFit, Source, check_memory, source_of
 from tui.engine.control import Control
 from tui.engine.talking import Talk
 from tui.run import commands, events
@@ -81,18 +81,18 @@ def test_what_fits_is_not_refused(hollow_model: Hollow) -> None:
 
 
 def test_what_does_not_fit_is_refused_with_figures_and_with_what_would(hollow_model: Hollow) -> None:
-    others = {"GPU 1": 70 * GIB, "GPU 2": 9 * GIB, "the CPU": 90 * GIB}
-    with pytest.raises(ModelError) as refused:
+    others = {"1": 70 * GIB, "2": 9 * GIB, "3": 60 * GIB, "cpu": 90 * GIB}
+    with pytest.raises(DoesNotFit) as refused:
         check_memory(eight_billion(hollow_model, four_bit=False), 8 * GIB, "GPU 0", others)
     said = str(refused.value)
     assert said.startswith("llama takes about 15.") and "GPU 0 has 8 GiB free" in said
     assert "in 4-bit it takes 5." in said and "GPU 1 has 70 GiB free" in said and "the CPU has 90 GiB free" in said
-    assert "GPU 2" not in said
+    assert "GPU 2" not in said and refused.value.offers == ("4-bit", "1", "cpu")
 
 
 def test_where_nothing_fits_nothing_is_offered(hollow_model: Hollow) -> None:
     with pytest.raises(ModelError, match="choose a smaller model, or free some memory"):
-        check_memory(eight_billion(hollow_model, four_bit=True), GIB, "GPU 0", {"GPU 1": GIB})
+        check_memory(eight_billion(hollow_model, four_bit=True), GIB, "GPU 0", {"1": GIB})
 
 
 class OutOfMemoryError(Exception):

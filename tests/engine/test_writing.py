@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,6 +55,21 @@ def test_a_model_that_was_trained_on_plain_texts_goes_on_with_what_is_said(text:
 
 def test_braces_in_a_question_are_no_template() -> None:
     assert writer("Q: {q} A: {a}").text([{"role": "user", "content": "{a} [[x]]"}]) == "Q: {a} [[x]] A: "
+
+
+@pytest.mark.parametrize(("row", "written"), [({"text": "Once upon a time"}, "Once"), ({"q": "How?", "a": "So."}, None)])
+def test_what_has_learned_from_texts_is_told_texts_although_its_tokenizer_has_a_template(
+    row: dict[str, str], written: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    told = Writer(writer(template="{{ x }}").tokenizer, DataSection(source=str(tmp_path / "rows.jsonl")))
+    assert told.has_template is (written is None)
+    if written:
+        assert told.text([{"role": "user", "content": "Once"}]) == written and told.turn_end is None
+
+
+def test_the_prompt_template_of_the_mapping_goes_before_the_chat_template() -> None:
+    assert writer("Q: {q} A: {a}", template="{{ x }}").text([ASKED]) == "Q: How many? A: "
 
 
 def test_a_template_that_refuses_a_conversation_is_quoted_in_one_line() -> None:

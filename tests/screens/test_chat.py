@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Static, TextArea
 
@@ -41,8 +42,8 @@ OF_THE_WINDOW = {f"f{number}" for number in (1, 2, 3, 4, 5, 6, 7, 12)} | {f"ctrl
 class Talk:
     """A window in its Chat place, and the engine that it believes to talk to."""
 
-    def __init__(self, app: UnslothTui, pilot: Pilot[None], bench: RunFolder) -> None:
-        self.app, self.pilot, self.bench = app, pilot, bench
+    def __init__(self, app: UnslothTui, pilot: Pilot[None], bench: RunFolder, devices: Sequence[str] = ()) -> None:
+        self.app, self.pilot, self.bench, self.devices = app, pilot, bench, devices
         self.tail = Tail(bench.commands)
 
     def asked(self) -> list[commands.Command]:
@@ -108,14 +109,22 @@ def ready_run(demo_run: RunFolder) -> RunFolder:
 
 
 @asynccontextmanager
-async def talking(app: UnslothTui, bench: RunFolder, size: tuple[int, int] = (120, 36)) -> AsyncIterator[Talk]:
-    app.client.talker._open_workbench = lambda: bench
+async def talking(
+    bench: RunFolder, *, run: RunFolder | None = None, desk: Session | None = None, size: tuple[int, int] = (120, 36)
+) -> AsyncIterator[Talk]:
+    """A window that begins in its Chat place: no other place is laid out, which takes three times as long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(UnslothTui, "DEFAULT_MODE", "chat")
+        app = UnslothTui(desk)
+    devices: list[str] = []
+    app.client.talker._open_workbench = lambda device: devices.append(device) or bench  # type: ignore[func-returns-value]
+    if run:
+        app.client.watch(run)
     async with app.run_test(size=size) as pilot:
-        if app.first_run:
+        if run:
             await until(pilot, lambda: app.run_state.ended)
-        await pilot.press("f6")
         await pilot.pause()
-        yield Talk(app, pilot, bench)
+        yield Talk(app, pilot, bench, devices)
 
 
 def contents(speaker: commands.Speaker) -> list[str]:
@@ -123,7 +132,7 @@ def contents(speaker: commands.Speaker) -> list[str]:
 
 
 async def test_both_are_asked_with_their_own_history_and_the_same_chance(ready_run: RunFolder, bench: RunFolder) -> None:
-    async with talking(UnslothTui(run=ready_run), bench) as talk:
+    async with talking(bench, run=ready_run) as talk:
         await talk.pilot.press("h", "i", "ctrl+j", "t", "h", "e", "r", "e", "enter")
         chat = await talk.chat()
         assert [(it.voice, contents(it)) for it in chat.speakers] == [("tuned", ["hi\nthere"]), ("base", ["hi\nthere"])]
@@ -141,7 +150,7 @@ async def test_both_are_asked_with_their_own_history_and_the_same_chance(ready_r
 
 
 async def test_an_answer_is_stopped_gone_on_with_asked_again_and_changed(ready_run: RunFolder, bench: RunFolder) -> None:
-    async with talking(UnslothTui(run=ready_run), bench) as talk:
+    async with talking(bench, run=ready_run) as talk:
         await talk.pilot.press("ctrl+b")
         first = await talk.say("count")
         await talk.hear(events.Replied(id=first.id, text="one two"))
@@ -170,8 +179,22 @@ async def test_an_answer_is_stopped_gone_on_with_asked_again_and_changed(ready_r
         assert [it.prompt for it in talk.app.chat.conversation.exchanges] == ["count", "further"]
 
 
+async def test_nothing_is_lost_of_what_is_typed_before_place_and_run_are_there(
+    ready_run: RunFolder, bench: RunFolder
+) -> None:
+    app = UnslothTui()
+    app.client.talker._open_workbench = lambda device: bench
+    async with app.run_test() as pilot:
+        await pilot.press("f7")
+        await until(pilot, lambda: getattr(app.screen, "current", None))
+        for key in ("enter", "f6", "p", "i", "left", "h", "ctrl+j", "enter"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        chat = await Talk(app, pilot, bench).chat()
+        assert contents(chat.speakers[0]) == ["ph\ni"] and chat.model == str(ready_run.path)
+
+
 async def test_what_was_said_comes_back_on_an_empty_line_alone(ready_run: RunFolder, bench: RunFolder) -> None:
-    async with talking(UnslothTui(run=ready_run), bench) as talk:
+    async with talking(bench, run=ready_run) as talk:
         prompt = talk.app.screen.query_one(PromptArea)
         for text in ("first", "second"):
             await talk.reply(await talk.say(text))
@@ -184,15 +207,20 @@ async def test_what_was_said_comes_back_on_an_empty_line_alone(ready_run: RunFol
 
 
 async def test_whatever_goes_wrong_is_said_with_a_way_on(ready_run: RunFolder, bench: RunFolder) -> None:
-    async with talking(UnslothTui(run=ready_run), bench) as talk:
+    async with talking(bench, run=ready_run) as talk:
         await talk.pilot.press("ctrl+b")
         refused = await talk.say("hi")
         assert refused.load_in_4bit is None
-        await talk.reply(refused, "", error="it needs 16 GiB and 9 GiB are free")
-        await talk.sees("it needs 16 GiB", "alt+4 in 4-bit")
-        await talk.pilot.press("alt+4")
+        await talk.reply(refused, "", error="it needs 16 GiB and 9 GiB are free", offers=("4-bit", "1", "cpu"))
+        await talk.sees("it needs 16 GiB", "alt+x in 4-bit, alt+y on GPU 1, alt+z on the CPU")
+        talk.app.post_message(Key("alt+z", "z"))  # as most terminals tell it
+        slow = await talk.chat()
+        assert (slow.load_in_4bit, contents(slow.speakers[0]), talk.devices[-1]) == (None, ["hi"], "cpu")
+        assert talk.app.screen.query_one(PromptArea).text == ""
+        await talk.reply(slow, "", error="still too big", offers=("4-bit",))
+        await talk.pilot.press("ctrl+up", "1")
         small = await talk.chat()
-        assert small.load_in_4bit is True and contents(small.speakers[0]) == ["hi"]
+        assert (small.load_in_4bit, talk.devices[-1]) == (True, "cpu")
         await talk.reply(small, "")
         await talk.sees("an empty answer")
         died = await talk.say("long one")
@@ -208,31 +236,40 @@ async def test_whatever_goes_wrong_is_said_with_a_way_on(ready_run: RunFolder, b
         assert contents((await talk.say("now")).speakers[0]) == ["go on", "no room", "now"]
 
 
-async def test_no_answer_can_steer_the_terminal_or_stop_the_window(ready_run: RunFolder, bench: RunFolder) -> None:
-    async with talking(UnslothTui(run=ready_run), bench, (80, 24)) as talk:
+async def shows_in_pieces(talk: Talk, text: str, told: str) -> None:
+    """An answer comes in two halves and is shown, and nothing of it reaches the terminal as a control character."""
+    chat = await talk.say(HOSTILE)
+    half = len(text) // 2
+    await talk.hear(events.Replied(id=chat.id, text=text[:half]))
+    await talk.reply(chat, text[half:])
+    await until(talk.pilot, lambda: told in talk.shown, within_s=60)
+    assert not {char for char in talk.shown if ord(char) < 32} - {"\n"}
+
+
+async def test_no_answer_can_steer_the_terminal(ready_run: RunFolder, bench: RunFolder) -> None:
+    async with talking(bench, run=ready_run, size=(80, 24)) as talk:
         await talk.pilot.press("ctrl+b")
-        for text, told in (
-            (HOSTILE, "␛[2J␛]0;title␇[/INST] [bold]x[/bold]"),
-            ("\x07" * 50, "␇␇␇"),
-            (f"# {HOSTILE}\n\n- {HOSTILE}\n\n```{HOSTILE}\n{HOSTILE}\n```\n\n| {HOSTILE} |\n| --- |\n| x |\n", "␛[2J"),
-            ("".join(f"line {at}\n" for at in range(10_000)), "line 9999"),
-            ("\n\n".join(f"paragraph {at}" for at in range(1000)), "paragraph 999"),
-            ("> " * 500 + "deep", "deep"),
-            ("x" * 200_000, "xxx"),
-        ):
-            chat = await talk.say(HOSTILE)
-            half = len(text) // 2
-            await talk.hear(events.Replied(id=chat.id, text=text[:half]))
-            await talk.reply(chat, text[half:])
-            await until(talk.pilot, lambda told=told: told in talk.shown, within_s=60)
-            assert not {char for char in talk.shown if ord(char) < 32} - {"\n"}
+        await shows_in_pieces(talk, HOSTILE, "␛[2J␛]0;title␇[/INST] [bold]x[/bold]")
+        await shows_in_pieces(talk, "\x07" * 50, "␇␇␇")
+        block, table = f"```{HOSTILE}\n{HOSTILE}\n```", f"| {HOSTILE} |\n| --- |\n| x |\n"
+        await shows_in_pieces(talk, f"# {HOSTILE}\n\n- {HOSTILE}\n\n{block}\n\n{table}", "␛[2J")
+        await shows_in_pieces(talk, "> " * 500 + "deep", "deep")
+
+
+@pytest.mark.slow
+async def test_no_answer_is_too_long_for_the_window(ready_run: RunFolder, bench: RunFolder) -> None:
+    async with talking(bench, run=ready_run, size=(80, 24)) as talk:
+        await talk.pilot.press("ctrl+b")
+        await shows_in_pieces(talk, "".join(f"line {at}\n" for at in range(10_000)), "line 9999")
+        await shows_in_pieces(talk, "\n\n".join(f"paragraph {at}" for at in range(1000)), "paragraph 999")
+        await shows_in_pieces(talk, "x" * 200_000, "xxx")
 
 
 async def test_answers_are_taken_away_and_kept_as_examples(
     ready_run: RunFolder, bench: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    async with talking(UnslothTui(run=ready_run), bench) as talk:
+    async with talking(bench, run=ready_run) as talk:
         await talk.pilot.press("ctrl+b")
         text = "<think>hm, files</think>Use this:\n\n```sh\nls\n```\n\n```sh\nls -l\n```"
         await talk.reply(await talk.say("list"), text)
@@ -256,7 +293,7 @@ async def test_answers_are_taken_away_and_kept_as_examples(
 
 
 async def test_another_model_and_a_second_checkpoint_are_chosen_by_letters(ready_run: RunFolder, bench: RunFolder) -> None:
-    async with talking(UnslothTui(run=ready_run), bench) as talk:
+    async with talking(bench, run=ready_run) as talk:
         await talk.reply(await talk.say("hi"))
         await talk.pilot.press("f8")
         await until(talk.pilot, lambda: isinstance(talk.app.screen, PartnerDialog) and talk.app.screen.partners is not None)
@@ -277,7 +314,7 @@ async def test_another_model_and_a_second_checkpoint_are_chosen_by_letters(ready
 
 
 async def test_presets_and_the_system_prompt_hold_from_the_next_answer_on(ready_run: RunFolder, bench: RunFolder) -> None:
-    async with talking(UnslothTui(run=ready_run), bench) as talk:
+    async with talking(bench, run=ready_run) as talk:
         await talk.pilot.press("f9")
         await until(talk.pilot, lambda: isinstance(talk.app.focused, Choice))
         await talk.pilot.press("right", "right")
@@ -301,7 +338,7 @@ async def test_a_set_of_prompts_is_a_table_with_measures_and_a_file(
     ready_run: RunFolder, bench: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    async with talking(UnslothTui(run=ready_run), bench) as talk:
+    async with talking(bench, run=ready_run) as talk:
         await talk.pilot.press("ctrl+k")
         await talk.pilot.press("enter")
         await until(talk.pilot, lambda: isinstance(talk.app.screen, PromptSetScreen))
@@ -323,7 +360,7 @@ async def test_a_set_of_prompts_is_a_table_with_measures_and_a_file(
 async def test_earlier_conversations_are_gone_on_with_and_searched(desk: Session, bench: RunFolder) -> None:
     exchanges = tuple(Exchange(str(at), f"prompt {at}", (Answer("tuned", f"answer {at}", done=True),)) for at in range(60))
     keep(SavedTalk(Conversation(exchanges, name="long"), "Old words."))
-    async with talking(UnslothTui(desk), bench) as talk:
+    async with talking(bench, desk=desk) as talk:
         await talk.pilot.press("ctrl+l")
         await until(talk.pilot, lambda: getattr(talk.app.screen, "kept", None))
         await talk.pilot.press("enter")

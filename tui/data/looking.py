@@ -46,6 +46,16 @@ def reading_of(data: DataSection) -> Reading:
     return first if alike else replace(first, further=tuple(readings[1:]))
 
 
+def holds_texts(data: DataSection) -> bool:
+    """Whether what is learned are texts as they stand, without turns; unknown where the rows are gone, and then False."""
+    if data.format != "auto" or data.text is not None:
+        return data.format in ("text", "auto")  # with a prompt template, auto means text
+    try:
+        return reading_of(data).format == "text"
+    except DataError:
+        return False
+
+
 def _essence(reading: Reading) -> Reading:
     """How something is read, without how that was found out."""
     return replace(reading, reason="", confidence=1, share=1, speakers=(), others=())

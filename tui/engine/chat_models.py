@@ -15,6 +15,7 @@ from tui.machine.gpu import read_gpus
 from tui.run.folder import RunFolder
 from tui.session import file
 from tui.session.schema import Session
+from tui.words import device as device_words
 from tui.words import size
 
 DEEPEST = 2
@@ -36,6 +37,14 @@ class Source:
     base: str = ""
     """The base model of an adapter."""
     run: RunFolder | None = None
+
+
+class DoesNotFit(ModelError):
+    """There is no memory for a model; `offers` are as in `Replied.offers`."""
+
+    def __init__(self, text: str, offers: tuple[str, ...]) -> None:
+        super().__init__(text)
+        self.offers = offers
 
 
 def source_of(name: str, load_in_4bit: bool | None = None) -> Source:
@@ -94,9 +103,9 @@ def shape_of(source: Source) -> ModelShape | None:
 
 
 def check_memory(source: Source, free_bytes: float, here: str, others: dict[str, float]) -> None:
-    """Raise ModelError, with figures and with what would fit, when there is no room for a model.
+    """Raise DoesNotFit, with figures and with what would fit, when there is no room for a model.
 
-    `here` names what it would be loaded on, `others` have free bytes by their names.
+    `here` names what it would be loaded on, `others` have free bytes as `elsewhere` tells them.
     """
     shape = shape_of(source)
     if shape is None:
@@ -105,21 +114,24 @@ def check_memory(source: Source, free_bytes: float, here: str, others: dict[str,
     needed = chat_bytes(session, shape)
     if needed <= ROOM * free_bytes:
         return
-    offers = []
+    offers: dict[str, str] = {}
     small = chat_bytes(file.replace_values(session, _precision(session, load_in_4bit=True)), shape)
     if not session.model.load_in_4bit and small <= ROOM * free_bytes:
-        offers.append(f"in 4-bit it takes {size(small)} and fits")
-    offers += [f"{name} has {size(free)} free" for name, free in others.items() if needed <= ROOM * free]
+        offers["4-bit"] = f"in 4-bit it takes {size(small)} and fits"
+    fitting = {device: free for device, free in others.items() if needed <= ROOM * free}
+    offers |= {device: f"{device_words(device)} has {size(free)} free" for device, free in fitting.items()}
     text = f"{Path(source.name).name} takes about {size(needed)} and {here} has {size(free_bytes)} free"
-    raise ModelError(f"{text}; {', '.join(offers)}" if offers else f"{text}; choose a smaller model, or free some memory")
+    told = ", ".join(offers.values()) or "choose a smaller model, or free some memory"
+    roomiest = max((device for device in fitting if device != "cpu"), key=lambda device: fitting[device], default="")
+    raise DoesNotFit(f"{text}; {told}", tuple(offer for offer in ("4-bit", roomiest, "cpu") if offer in offers))
 
 
 def elsewhere(index: int | None) -> dict[str, float]:
-    """The free memory of every GPU but this one, and of the CPU unless that is where we are (None)."""
+    """The free memory of every GPU but this one by its number, and of the ``cpu`` unless that is where we are (None)."""
     found = {}
     for gpu in read_gpus():
         if gpu.index != index and gpu.memory_total_bytes is not None and gpu.memory_used_bytes is not None:
-            found[f"GPU {gpu.index}"] = float(gpu.memory_total_bytes - gpu.memory_used_bytes)
+            found[str(gpu.index)] = float(gpu.memory_total_bytes - gpu.memory_used_bytes)
     if index is not None:
-        found["the CPU"] = float(psutil.virtual_memory().available)
+        found["cpu"] = float(psutil.virtual_memory().available)
     return found

@@ -42,6 +42,8 @@ def answer(loaded: Loaded, chat: Chat, emit: Emit, cancelled: Callable[[], bool]
     for speaker in chat.speakers:
         if refusal := why_silent(loaded, speaker.voice):
             emit(Replied(id=chat.id, voice=speaker.voice, done=True, error=refusal))
+        elif cancelled():
+            emit(Replied(id=chat.id, voice=speaker.voice, done=True, ending="cancelled"))
         else:
             _answer_as(speaker, loaded, chat, emit, cancelled, memory or Memory())
 

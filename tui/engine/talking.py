@@ -61,7 +61,7 @@ class Talk:
             return
         except Exception as error:
             self.emit(events.PhaseChanged(phase="ready"))
-            refuse(job, self._reason(error), self.emit)
+            refuse(job, self._reason(error), self.emit, getattr(error, "offers", ()))
         self._free()
 
     def _reason(self, error: Exception) -> str:
@@ -191,12 +191,12 @@ class Talk:
             torch.cuda.empty_cache()
 
 
-def refuse(job: TalkJob, text: str, emit: Callable[[events.Event], None]) -> None:
-    """Say why there is no answer."""
+def refuse(job: TalkJob, text: str, emit: Callable[[events.Event], None], offers: tuple[str, ...] = ()) -> None:
+    """Say why there is no answer, and how there would be one."""
     match job:
         case Chat():
             for speaker in job.speakers:
-                emit(events.Replied(id=job.id, voice=speaker.voice, done=True, error=text))
+                emit(events.Replied(id=job.id, voice=speaker.voice, done=True, error=text, offers=offers))
         case ShowPrompt():
             emit(events.PromptShown(id=job.id, error=text))
         case AnswerSet():

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from tui.data.columns import SYSTEM, rank
+from tui.data.looking import holds_texts
 from tui.data.records import DataError
 from tui.data.templates import parse
 from tui.engine.tokenising import REFUSALS, UNWRITABLE, Tokens
@@ -28,10 +29,10 @@ class Writer:
         self.tokens = Tokens(tokenizer, data or DataSection(), 0)
         self.tokenizer, self.inner = tokenizer, self.tokens.inner
 
-    @property
+    @cached_property
     def has_template(self) -> bool:
-        """Whether turns are written by a chat template."""
-        return bool(self.tokens.template)
+        """Whether turns are written by a chat template; what learned from texts knows none, whatever its tokenizer has."""
+        return bool(self.tokens.template) and not (self.data and holds_texts(self.data))
 
     def text(self, messages: Sequence[Turn]) -> str:
         """The text that is to be gone on with. Raises DataError.

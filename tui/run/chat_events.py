@@ -31,7 +31,8 @@ class ModelReady(Happened):
     has_base: bool = False
     """Whether it has an adapter that can be switched off."""
     has_template: bool = True
-    """Whether the tokenizer came with a chat template; without one turns are written as the run's data mapping does."""
+    """Whether turns are written by a chat template; where the tokenizer has none, or the model has learned from texts, they
+    are written as the run's data mapping does."""
     four_bit: bool = False
 
 
@@ -60,6 +61,8 @@ class Replied(Happened):
     ending: Ending = ""
     error: str = ""
     """Why there is no answer, in one sentence; empty when there is one."""
+    offers: tuple[str, ...] = ()
+    """Of a model that does not fit: how it would, ``4-bit``, or where, as `tui.run.talk.open_workbench` names devices."""
 
 
 @dataclass(frozen=True, kw_only=True)

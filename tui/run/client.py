@@ -21,6 +21,7 @@ from tui.session import file
 from tui.session.schema import Session
 
 LOST = "the engine ended before it was done"
+MOVED = "its engine made room for one on another device"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Client:
         self.view = View()
         self._watcher: Watcher | None = None
         self._workbench: Watcher | None = None
+        self._workbench_device = ""
         self.talker = Talker(self._open_workbench)
         """What it says shows in the view after the next `drain`."""
         self.spare = Spare()
@@ -171,9 +173,15 @@ class Client:
         if self._workbench:
             send(self._workbench.folder, commands.Release())
 
-    def _open_workbench(self) -> RunFolder:
+    def _open_workbench(self, device: str | None = None) -> RunFolder:
+        """The engine for what is not a run, on a device; None for whichever there is. One makes room for another."""
+        if self._workbench and device not in (None, self._workbench_device):
+            send(self._workbench.folder, commands.Release())
+            self.talker.lost(self._workbench.folder.name, MOVED)
+            self.view = self._without_workbench(self.view, events.EngineSeen(alive=False))
         if self._workbench is None:
-            self._workbench = Watcher(open_workbench())
+            self._workbench_device = device or "auto"
+            self._workbench = Watcher(open_workbench(self._workbench_device))
             self._workbench.start()
         return self._workbench.folder
 

@@ -26,6 +26,7 @@ class Answer:
     context_tokens: int = 0
     ending: Ending = ""
     error: str = ""
+    offers: tuple[str, ...] = ()
 
     @property
     def context_used(self) -> int:
@@ -51,6 +52,11 @@ class Exchange:
     @property
     def done(self) -> bool:
         return all(answer.done for answer in self.answers)
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """How, or where, a model would fit that did not; see `Replied.offers`."""
+        return next((answer.offers for answer in self.answers if answer.offers), ())
 
     @property
     def full(self) -> bool:
@@ -113,7 +119,15 @@ def gone_on(conversation: Conversation, request: str, asked_of: str) -> Conversa
     """The conversation once its last answers are being gone on with."""
     *earlier, last = conversation.exchanges
     answers = tuple(
-        replace(a, done=False, error="", ending="", tokens=0, earlier_tokens=a.earlier_tokens + a.tokens)
+        replace(
+            a,
+            done=False,
+            error="",
+            ending="",
+            tokens=0,
+            earlier_tokens=a.earlier_tokens + a.tokens,
+            prompt_tokens=a.context_used,
+        )
         for a in last.answers
     )
     opened = replace(last, answers=answers, request=request, asked_of=asked_of, cancelled=False)
@@ -172,4 +186,5 @@ def _grown(answer: Answer, reply: Replied) -> Answer:
         context_tokens=reply.context_tokens or answer.context_tokens,
         ending=reply.ending,
         error=reply.error,
+        offers=reply.offers,
     )

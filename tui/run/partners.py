@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -31,6 +31,8 @@ class Partner:
     adapter: str = ""
     """The folder of its adapter, with which it can be heard beside another of the same base."""
     load_in_4bit: bool | None = None
+    device: str = "auto"
+    """Where it is loaded, as `tui.run.talk.open_workbench` names devices."""
     problem: str = ""
     """Why it cannot be talked to now."""
 
@@ -38,6 +40,10 @@ class Partner:
     def has_base(self) -> bool:
         """Whether the base model can be heard by switching the adapter off, as far as its files tell."""
         return bool(self.base)
+
+    def taking(self, offer: str) -> Partner:
+        """The same, loaded in a way in which it fits; see `Replied.offers`."""
+        return replace(self, load_in_4bit=True) if offer == "4-bit" else replace(self, device=offer)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,11 @@ class Around:
         """The session whose settings hold for a talk."""
         return (self.run_session or self.session) if self.run else self.session
 
+    @property
+    def is_read(self) -> bool:
+        """Whether it is known how the run stands: its history was read, and whether its engine lives was looked at."""
+        return self.run is None or self.state.engine_alive or (self.state.ended and not self.state.chat_ready)
+
 
 def partner_of(around: Around) -> Partner:
     """Who is talked to when nobody was chosen: the run's result, else its last checkpoint, else the session's model."""
@@ -65,6 +76,8 @@ def partner_of(around: Around) -> Partner:
     base = around.run_session.model.name if around.run_session else ""
     if not state.ended:
         problem = "The model is still training; it can be talked to when that is done (F8: somebody else)"
+        if not state.engine_alive:
+            problem = "The run is being read, or waits for its turn; it can be talked to when it has ended"
         return Partner(str(run.path), run.name, "result", base, problem=problem)
     if state.result:
         adapter = str(run.adapter)
@@ -78,7 +91,8 @@ def partner_of(around: Around) -> Partner:
 
 def in_memory(partner: Partner, around: Around) -> bool:
     """Whether the engine of the run that is watched has it loaded still."""
-    same = around.run is not None and partner.model == str(around.run.path) and partner.load_in_4bit is None
+    as_trained = partner.load_in_4bit is None and partner.device == "auto"
+    same = around.run is not None and partner.model == str(around.run.path) and as_trained
     return same and around.state.chat_ready
 
 

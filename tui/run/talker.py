@@ -22,7 +22,8 @@ from tui.session import file
 class Talker(TalkKeeper):
     """Asks engines, and hears them. Not thread-safe: one thread calls it. What asks something raises OSError."""
 
-    def __init__(self, open_workbench: Callable[[], RunFolder]) -> None:
+    def __init__(self, open_workbench: Callable[[str], RunFolder]) -> None:
+        """`open_workbench` gives the engine that loads models on a device."""
         super().__init__()
         self._open_workbench = open_workbench
 
@@ -135,7 +136,7 @@ class Talker(TalkKeeper):
     def _engine_for(self, around: Around) -> tuple[Partner, RunFolder]:
         """Who is talked to, and the engine that has them or can load them."""
         partner = self.state.partner_in(around)
-        engine = around.run if around.run and in_memory(partner, around) else self._open_workbench()
+        engine = around.run if around.run and in_memory(partner, around) else self._open_workbench(partner.device)
         self._engine = engine
         return partner, engine
 

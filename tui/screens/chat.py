@@ -48,6 +48,8 @@ class ChatScreen(ExchangesScreen):
     ]
 
     voices: var[Voices] = var(("tuned", "base"))
+    waits_for_run = False
+    """Whether what is typed is to be sent as soon as it is known how the run stands."""
 
     who = query_one("#who", TwoEnds)
     how = query_one("#how", TwoEnds)
@@ -62,9 +64,10 @@ class ChatScreen(ExchangesScreen):
     def on_mount(self) -> None:
         self.found.display = False
         self.exchanges.anchor()
-        self.prompt.focus()
+        self.set_focus(self.prompt)  # at once: what was typed meanwhile is for it
         for name in ("voices", "run_state", "run_folder", "session", "workbench_phase", "gpus", "host", "editing"):
             self.watch(self, name, self.show_lines)
+        self.watch(self, "run_state", self.send_what_waits)
         self.look("recalled", lambda _: list_kept(), self.recall)
 
     def recall(self, kept: list[Kept]) -> None:
@@ -81,13 +84,22 @@ class ChatScreen(ExchangesScreen):
     # ---- sending
 
     def on_prompt_area_submitted(self, event: PromptArea.Submitted) -> None:
-        if not self.may_ask():
+        self.waits_for_run = self.chat.partner is None and not self.around.is_read
+        if self.waits_for_run or not self.may_ask():
             return
         self.prompt.remember(event.text)
         self.prompt.text = ""
         self.post_message(chat_messages.PromptSent(event.text, self.possible_voices, self.editing))
         self.editing = ""
         self.exchanges.anchor()
+
+    def send_what_waits(self) -> None:
+        """Send what was to be sent before it was known how the run stands."""
+        if self.waits_for_run and self.around.is_read:
+            self.prompt.submit()
+
+    def on_text_area_changed(self) -> None:
+        self.waits_for_run = False
 
     @property
     def possible_voices(self) -> Voices:

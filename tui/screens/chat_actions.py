@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -27,7 +26,7 @@ from tui.screens.base import PlaceScreen
 from tui.screens.dialogs.chat_example import ExampleDialog
 from tui.screens.dialogs.chat_raw import RawPromptDialog
 from tui.session.schema import Session
-from tui.widgets.exchange_view import ExchangeView
+from tui.widgets.exchange_view import OFFER_KEYS, ExchangeView, offer_bindings
 from tui.widgets.foreign import plain
 from tui.widgets.prompt_area import PromptArea
 
@@ -46,7 +45,7 @@ class ActionsScreen(PlaceScreen):
         Binding("alt+t", "thought", "Thinking", show=False, id="chat.thought", tooltip="Fold or unfold the thinking"),
         Binding("alt+m", "form", "Source", show=False, id="chat.form", tooltip="As Markdown, as source, or with marks"),
         Binding("alt+p", "raw_prompt", "Raw", show=False, id="chat.raw", tooltip="What the model read, token by token"),
-        Binding("alt+4", "in_4bit", "4-bit", show=False, id="chat.4bit", tooltip="Load the model in 4-bit and ask again"),
+        *offer_bindings(OFFER_KEYS, ""),
         Binding("alt+o", "forget", "Drop old", show=False, id="chat.forget", tooltip="Tell the model no more of the oldest"),
     ]
 
@@ -107,9 +106,10 @@ class ActionsScreen(PlaceScreen):
             self.post_message(chat_messages.PromptSent(exchange.prompt, voices, exchange.id))
             self.prompt.focus()
 
-    def action_in_4bit(self) -> None:
-        if (exchange := self.selected) and not self.chat.conversation.open_exchange:
-            partner = replace(self.chat.partner_in(self.around), load_in_4bit=True)
+    def action_take_offer(self, number: int) -> None:
+        """Load a model that did not fit in a way in which it does, and ask again."""
+        if (exchange := self.selected) and exchange.offers[number - 1 : number] and self.may_ask():
+            partner = self.chat.partner_in(self.around).taking(exchange.offers[number - 1])
             self.post_message(chat_messages.PartnerChosen(partner))
             voices = tuple(answer.voice for answer in exchange.answers)
             self.post_message(chat_messages.PromptSent(exchange.prompt, voices, exchange.id))
@@ -206,11 +206,12 @@ class ActionsScreen(PlaceScreen):
         opening = (Message("system", system),) if system else ()
         talk = self.chat.conversation
         earlier = {answer.voice: tuple(talk.messages_for(answer.voice, exchange.id)) for answer in exchange.answers}
-        dialog = ExampleDialog(exchange, opening, earlier, self.example_file())
+        dialog = ExampleDialog(exchange, opening, earlier, example_file(self.around.settings.data.source))
         if path := await self.app.push_screen_wait(dialog):
             self.notify(f"added to {plain(str(path))}", markup=False)
 
-    def example_file(self) -> str:
-        """The file that is suggested: the dataset itself where an example fits, else one beside the session."""
-        source = Path(self.around.settings.data.source).expanduser()
-        return str(source) if source.suffix == ".jsonl" and source.is_file() else str(Path.cwd() / "examples.jsonl")
+
+def example_file(dataset: str) -> str:
+    """The file that is suggested for an example: the dataset itself where it fits, else one in the working directory."""
+    source = Path(dataset).expanduser()
+    return str(source) if source.suffix == ".jsonl" and source.is_file() else str(Path.cwd() / "examples.jsonl")

@@ -75,7 +75,7 @@ def place_line(ready: ModelReady | None, loading: bool, gpus: Sequence[GpuReadin
         return ""
     parts = [ready.device, words.size(ready.used_bytes) if ready.used_bytes else "", "4-bit" if ready.four_bit else ""]
     if not ready.has_template:
-        parts.append("no chat template: turns as the mapping writes them")
+        parts.append("without a chat template: turns as the mapping writes them")
     return " · ".join(part for part in parts if part)
 
 

@@ -43,6 +43,8 @@ class AnswerText(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._wanted: tuple[str, bool, Form, Marked] = ("", False, "source", ())
+        self._painted = self._wanted
+        """What was wanted when it was painted last."""
         self._form: Form | None = None
         self._shown = ""
         """What the widgets show of the text."""
@@ -78,7 +80,7 @@ class AnswerText(Vertical):
                 await self._show_markdown(text)
             else:
                 await self._show_source(text)
-        self._shown = text
+        self._shown, self._painted = text, wanted
         if done and self._wanted == wanted:
             self._busy = False
         else:
@@ -90,7 +92,7 @@ class AnswerText(Vertical):
 
     async def _paint_rest(self) -> None:
         """Paint what came during the pause, if anything did."""
-        if self._wanted[0] == self._shown and not self._wanted[1]:
+        if self._wanted == self._painted:
             self._busy = False
         else:
             await self._paint()

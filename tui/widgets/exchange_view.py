@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.reactive import var
 from textual.widgets import Static
 
+from tui import words
 from tui.run.chat_events import Voice
 from tui.run.conversation import Answer, Exchange
 from tui.run.said import Difference, Marked, difference, said
@@ -23,6 +25,21 @@ ENDINGS: dict[str, str] = {
 ERROR_LETTERS = 400
 Names = dict[Voice, str]
 """Who each voice is, for people."""
+OFFER_KEYS = ("alt+x", "alt+y", "alt+z")
+
+
+def offer_bindings(keys: Iterable[str], namespace: str) -> list[Binding]:
+    """A key for each way in which a model that did not fit would; see `Replied.offers`."""
+    told = "Where a model does not fit: load it in a way in which it does"
+    return [
+        Binding(key, f"{namespace}take_offer({at})", "Fit", show=False, id=f"chat.fit.{at}", tooltip=told)
+        for at, key in enumerate(keys, 1)
+    ]
+
+
+def offer_words(offer: str) -> str:
+    """What an offer means, for people."""
+    return "in 4-bit" if offer == "4-bit" else f"on {words.device(offer)}"
 
 
 class AnswerView(Vertical):
@@ -70,9 +87,11 @@ class AnswerView(Vertical):
         if not answer.done:
             return "▌" if answer.text else ""
         if answer.error:
-            otherwise = "ctrl+g goes on from here" if answer.text else "alt+4 in 4-bit, F8 changes the model"
-            return f"✗ {answer.error[:ERROR_LETTERS]}\nctrl+r asks again, {otherwise}"
-        empty = "an empty answer" if not said(answer.text).answer.strip() else ""
+            ways = [f"{key} {offer_words(offer)}" for key, offer in zip(OFFER_KEYS, answer.offers, strict=False)]
+            otherwise = "alt+o drops the oldest turns" if answer.ending == "full" else "F8 changes the model"
+            ways += ["ctrl+r asks again", "ctrl+g goes on from here" if answer.text else otherwise]
+            return f"✗ {answer.error[:ERROR_LETTERS]}\n{', '.join(ways)}"
+        empty = "an empty answer" if answer.ending != "cancelled" and not said(answer.text).answer.strip() else ""
         why = ENDINGS.get(answer.ending, "")
         told = " · ".join(part for part in (empty, why) if part)
         return f"({told})" if told else ""
@@ -120,7 +139,7 @@ class ExchangeView(Vertical, can_focus=True):
         Binding("m", "screen.form", "Source", show=False, id="chat.form", tooltip="As Markdown, as source, or with marks"),
         Binding("p", "screen.raw_prompt", "Raw", show=False, id="chat.raw", tooltip="What the model read, token by token"),
         Binding("o", "screen.forget", "Drop old", show=False, id="chat.forget", tooltip="Tell the model the oldest no more"),
-        Binding("4", "screen.in_4bit", "4-bit", show=False, id="chat.4bit", tooltip="Load the model in 4-bit and ask again"),
+        *offer_bindings("123", "screen."),
         Binding("up", "screen.select(-1)", "Before", show=False, id="chat.before", tooltip="Select the exchange before"),
         Binding("down", "screen.select(1)", "After", show=False, id="chat.after", tooltip="Select the exchange after"),
     ]

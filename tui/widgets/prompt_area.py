@@ -60,10 +60,14 @@ class PromptArea(TextArea, inherit_bindings=False):
         if event.key == "enter":
             event.stop()
             event.prevent_default()
-            if self.text.strip():
-                self.post_message(self.Submitted(self, self.text.strip()))
+            self.submit()
             return
         await super()._on_key(event)
+
+    def submit(self) -> None:
+        """Send what is typed, if anything is."""
+        if self.text.strip():
+            self.post_message(self.Submitted(self, self.text.strip()))
 
     def action_new_line(self) -> None:
         self.insert("\n")
