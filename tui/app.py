@@ -286,7 +286,7 @@ class UnslothTui(ChatApp):
 
     def on_run_picked(self, event: messages.RunPicked) -> None:
         self.ask(lambda: self.client.watch(event.folder))
-        if self.current_mode == "runs":  # who has gone on to another place meanwhile stays there
+        if event.picked_in in ("", self.current_mode):  # who has gone on to another place meanwhile stays there
             self.switch_mode("live")
 
     def on_run_ordered(self, event: messages.RunOrdered) -> None:

@@ -40,6 +40,8 @@ class RunPicked(Message):
     """A run was chosen to be looked at."""
 
     folder: RunFolder
+    picked_in: str = ""
+    """The place whose key did it; empty where it was chosen from anywhere."""
 
 
 @dataclass

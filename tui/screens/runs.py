@@ -65,7 +65,7 @@ class RunsScreen(RunsList):
 
     def action_open(self) -> None:
         if row := self.current:
-            self.post_message(RunPicked(row.folder))
+            self.post_message(RunPicked(row.folder, self.PLACE))
 
     # ---- a new run from an old one
 
