@@ -10,9 +10,9 @@ from textual import events, work
 from textual.filter import LineFilter
 from textual.reactive import var
 
-from tui.screens.patient_app import PatientApp
 from tui.remembered import Remembered, recall, remember
 from tui.screens.dialogs.theme import ThemeDialog
+from tui.screens.patient_app import PatientApp
 from tui.themes import DEFAULT, OWN, SIXTEEN_COLOURS, UserThemes, load_themes, own_slots
 from tui.widgets.foreign import plain
 from tui.widgets.line_filters import AsciiFilter, StyleFilter, wanted
