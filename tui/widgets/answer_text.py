@@ -43,7 +43,7 @@ class AnswerText(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._wanted: tuple[str, bool, Form, Marked] = ("", False, "source", ())
-        self._painted = self._wanted
+        self._painted: tuple[str, bool, Form, Marked] = self._wanted
         """What was wanted when it was painted last."""
         self._form: Form | None = None
         self._shown = ""
