@@ -28,7 +28,7 @@ SECTIONS = {
     "guards": "Guards",
     "export": "Export",
     "chat": "Chat",
-    "cluster": "Several GPUs, clusters",
+    "cluster": "Cluster",
     "run": "Run",
 }
 ELSEWHERE = ("model.name", "data.source")
