@@ -60,7 +60,7 @@ def _package(path: Path, told: Reference) -> Ask:
 
     def ask(prompt: str, ids: list[int], expected: Answer) -> Asked:
         text = _text_of(told.tokenizer, ids)
-        if model.tokenize(text.encode(), add_bos=len(ids) > 0 and ids[0] == model.token_bos(), special=True) != ids:
+        if model.tokenize(text.encode(), add_bos=True, special=True) != ids:
             raise ValueError(OTHER_CUT)
         return compared(told.tokenizer, prompt, expected, _answer(model, ids, expected))
 
