@@ -50,7 +50,7 @@ class Model:
 
 
 def loaded_with(write: Writer) -> Any:
-    return SimpleNamespace(model=Model(write), tokenizer=None, base_gone=False)
+    return SimpleNamespace(model=Model(write), tokenizer=None)
 
 
 @pytest.mark.parametrize(
@@ -89,15 +89,6 @@ def test_a_converter_that_wrote_nothing_has_failed(tmp_path: Path) -> None:
     )
     assert any(isinstance(event, Warned) and "no GGUF file" in event.text for event in told)
     assert not (tmp_path / "exports" / "gguf").exists()
-
-
-def test_what_spoils_the_model_in_memory_comes_last(tmp_path: Path) -> None:
-    """Merging in 4-bit leaves no adapter that could be switched off."""
-    loaded = loaded_with(lambda target: target.mkdir(exist_ok=True))
-    session = file.from_table({"export": {"kinds": ["merged-4bit", "merged-16bit"]}})
-    export_all(RunFolder(tmp_path), session, loaded, lambda event: None, lambda: False)
-    assert loaded.model.asked == ["merged_16bit", "merged_4bit_forced"]
-    assert loaded.base_gone
 
 
 def test_what_the_run_itself_exports_is_listed_as_not_checked(tmp_path: Path) -> None:

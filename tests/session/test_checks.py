@@ -127,12 +127,6 @@ CASES = [
         WITHOUT_GPU,
         NEW_CARD,
     ),
-    blocked(
-        "export.kinds",
-        T(export__kinds=("merged-4bit",), model__load_in_16bit=True),
-        T(export__kinds=("merged-16bit",), model__load_in_16bit=True),
-        WITHOUT_GPU,
-    ),
     advised("model.trust_remote_code", T(model__trust_remote_code=True), T()),
     blocked("model.load_in_8bit", T(model__load_in_4bit=True, model__load_in_8bit=True), T(model__load_in_8bit=True)),
     blocked("model.load_in_16bit", T(model__load_in_8bit=True, model__load_in_16bit=True), T(model__load_in_16bit=True)),
@@ -415,7 +409,6 @@ CASES = [
         T(export__kinds=["merged-16bit"], model__load_in_16bit=True),
         WITHOUT_GPU,
     ),
-    blocked("export.kinds", T(export__kinds=["merged-4bit"], **FULL), T(export__kinds=["merged-16bit"], **FULL)),
     *(
         blocked(
             "export.quantization_method",

@@ -19,20 +19,14 @@ from tui.session.schema import Session
 if TYPE_CHECKING:
     from tui.engine.loading import Loaded
 
-SAVE_METHODS = {"merged-16bit": "merged_16bit", "merged-4bit": "merged_4bit_forced"}
-"""What Unsloth calls the kinds; it asks whether 4-bit is meant, unless it is forced."""
-
 LLAMA_CPP = (
     "put the folder of a built llama.cpp into UNSLOTH_LLAMA_CPP_PATH, or set UNSLOTH_AUTO_INSTALL=1 to let Unsloth fetch it"
 )
 
-DESTRUCTIVE = "merged-4bit"
-"""The kind that merges the adapter into the model in memory."""
-
 
 def export_all(folder: RunFolder, session: Session, loaded: Loaded, emit: Emit, stopped: Callable[[], bool]) -> None:
     """Write every kind that the session asks for under ``exports/``; what fails is told as a warning."""
-    for kind in sorted(session.export.kinds, key=lambda kind: kind == DESTRUCTIVE):
+    for kind in session.export.kinds:
         if stopped():
             return
         emit(PhaseChanged(phase="exporting", text=f"writing {kind}"))
@@ -79,9 +73,19 @@ def write(place: Path, kind: str, name: str, methods: Sequence[str], loaded: Loa
     """Write one kind into a folder that is there; GGUF files are named after `name`. Raises as `export` does."""
     if kind == "gguf":
         _write_gguf(place, name, methods, loaded)
+    elif kind == "merged-4bit":
+        _write_four_bits(place, loaded)
     else:
-        loaded.base_gone |= kind == DESTRUCTIVE
-        loaded.model.save_pretrained_merged(str(place), loaded.tokenizer, save_method=SAVE_METHODS[kind])
+        loaded.model.save_pretrained_merged(str(place), loaded.tokenizer, save_method="merged_16bit")
+
+
+def _write_four_bits(place: Path, loaded: Loaded) -> None:
+    from tui.engine.four_bits import round_to_four_bits
+
+    whole = place / "work"
+    loaded.model.save_pretrained_merged(str(whole), loaded.tokenizer, save_method="merged_16bit")
+    round_to_four_bits(whole, place)
+    shutil.rmtree(whole)
 
 
 def _write_gguf(place: Path, name: str, methods: Sequence[str], loaded: Loaded) -> None:

@@ -42,8 +42,6 @@ class Loaded:
     tokenizer: Any
     tuned: bool = True
     """Whether it is the result of a training rather than a model as it came."""
-    base_gone: bool = False
-    """Whether the adapter has been merged into the weights in memory."""
     data: DataSection | None = None
     """How the rows were read that it was trained on; None where it was not trained here."""
     other: str = ""
@@ -53,7 +51,7 @@ class Loaded:
     def has_adapter(self) -> bool:
         """Whether the base model can still be heard, by switching the adapter off."""
         adapter = getattr(self.model, "peft_config", {}).get("default")
-        if adapter is None or self.base_gone:
+        if adapter is None:
             return False
         return adapter.init_lora_weights not in REWRITING and adapter.bias == "none"
 

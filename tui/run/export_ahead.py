@@ -14,10 +14,12 @@ import psutil
 
 from tui import words
 from tui.catalog.local import ModelCard, ModelError, is_path, read_model
+from tui.catalog.shape import ModelShape
 from tui.machine.host import free_disk_bytes
 from tui.machine.llama_cpp import CONVERTER, llama_cpp_folder
+from tui.machine.memory import BYTES_16, NF4_BYTES
 from tui.run.export_base import HUB_NAME, base_card, hub_name, is_quantised, sixteen_bit_name
-from tui.run.export_commands import Export, ExportKind, Push
+from tui.run.export_commands import Export, Push
 from tui.run.exports import read_record
 from tui.run.folder import RunFolder
 from tui.run.gpu_choice import NO_GPU, devices_here
@@ -35,9 +37,6 @@ GPU_SPARE_BYTES = 1_000_000_000
 ROOM = 1.1
 """Sizes are known to a tenth."""
 PROGRAMS = "UNSLOTH_LLAMA_CPP_PATH can name the folder of a built llama.cpp (llama-quantize and convert_hf_to_gguf.py in it)"
-
-NEED_NO_BASE: tuple[ExportKind, ...] = ("adapter", "merged-4bit")
-"""What is made without the base model in 16 bits, which is then only wanted to compare with."""
 
 Place = Literal["cpu", "gpu", "none"]
 
@@ -97,13 +96,13 @@ def look_ahead(asked: Export) -> Ahead:
     fetches = base if model is None and not missing_base else ""
     notes = (*_fetch_notes(fetches), *_push_notes(asked, base), *_replace_notes(asked))
     ahead = replace(ahead, base=base, fetches=fetches, proves_on_gpu=_fits_gpu(session, parameters), notes=notes)
-    if missing_base and asked.to in NEED_NO_BASE:
+    if missing_base and asked.to == "adapter":
         ahead, missing_base = replace(ahead, unprovable=missing_base[0]), []
     if asked.to == "adapter":
         size = folder_size(source)
         ahead = replace(ahead, result_bytes=size, disk_bytes=size)
         return replace(ahead, problems=(*problems, *_disk_problems(ahead)))
-    ahead = _sized(ahead, asked, session, parameters)
+    ahead = _sized(ahead, asked, session, model)
     return replace(
         ahead,
         problems=(
@@ -128,24 +127,25 @@ def model_files(place: Path) -> list[Path]:
     return sorted(path for path in place.iterdir() if path.is_file() and not path.name.startswith(training))
 
 
-def _sized(ahead: Ahead, asked: Export, session: Session, parameters: int | None) -> Ahead:
+def _sized(ahead: Ahead, asked: Export, session: Session, model: ModelCard | None) -> Ahead:
     """With the place where it is loaded, and what that takes."""
+    parameters = model.parameters if model else None
     gpu = _free_gpu_bytes(session)
     box = int(psutil.virtual_memory().available)
-    weights = None if parameters is None else 2 * parameters
+    weights = None if parameters is None else BYTES_16 * parameters
     on_cpu = None if parameters is None else CPU_BYTES_A_WEIGHT * parameters + LIBRARIES_BYTES
     if gpu is None:
         ahead = replace(ahead, place="cpu", memory_bytes=on_cpu, memory_free=box)
     else:
-        share = 0.4 if session.model.load_in_4bit or asked.to == "merged-4bit" else 1.0  # four bits and their scales
+        share = 0.4 if session.model.load_in_4bit else 1.0  # four bits and their scales
         on_gpu = None if weights is None else int(weights * share * ROOM) + GPU_SPARE_BYTES
         ahead = replace(ahead, place="gpu", memory_bytes=on_gpu, memory_free=gpu)
-        if on_gpu and on_gpu > gpu and on_cpu and on_cpu <= box and asked.to != "merged-4bit":
+        if on_gpu and on_gpu > gpu and on_cpu and on_cpu <= box:
             note = f"merged on the processor: it takes {words.size(on_gpu)} and the GPU has {words.size(gpu)} free"
             ahead = replace(ahead, place="cpu", memory_bytes=on_cpu, memory_free=box, notes=(*ahead.notes, note))
-    if parameters is None or weights is None:
+    if model is None or parameters is None:
         return ahead
-    result, most = _disk(asked, parameters, ahead.place)
+    result, most = _disk(asked, parameters, model.shape, ahead.place)
     return replace(ahead, result_bytes=int(result), disk_bytes=int(most * ROOM))
 
 
@@ -154,12 +154,14 @@ def _fits_gpu(session: Session, parameters: int | None) -> bool:
     return free is not None and parameters is not None and 2 * parameters * ROOM + GPU_SPARE_BYTES < free
 
 
-def _disk(asked: Export, parameters: int, place: Place) -> tuple[float, float]:
+def _disk(asked: Export, parameters: int, shape: ModelShape | None, place: Place) -> tuple[float, float]:
     """What the result takes, and the most that lies on the disk until it is whole, in bytes."""
     if asked.to == "merged-4bit":
-        return 0.6 * parameters, 0.6 * parameters
+        whole = shape.embedding_parameters if shape else 0  # these stay in 16 bits
+        rounded = NF4_BYTES * (parameters - whole) + BYTES_16 * whole
+        return rounded, rounded + BYTES_16 * parameters
     if asked.to == "merged-16bit":
-        return 2.0 * parameters, 2.0 * parameters
+        return BYTES_16 * parameters, BYTES_16 * parameters
     bits = {it.name: it.bits for it in offered()}
     result = sum(bits.get(name, 16.0) / 8 * parameters for name in asked.quantisations)
     merged = 4.0 if place == "cpu" else 2.0  # a CPU stages the merged weights unrounded
@@ -180,8 +182,6 @@ def _free_gpu_bytes(session: Session) -> int | None:
 def _wrong_words(asked: Export, card: ModelCard) -> Iterator[str]:
     if asked.to == "adapter" and not card.adapter_of:
         yield "all of this model was trained, so there is no adapter; merged-16bit is the whole model"
-    if asked.to == "merged-4bit" and not card.adapter_of:
-        yield "merged-4bit is for adapters; merged-16bit and gguf can be made of a model that was trained as a whole"
     if asked.to == "gguf" and not asked.quantisations:
         yield "gguf needs a quantisation; q4_k_m is the usual one"
     if wrong := refusal(asked.quantisations):
@@ -196,9 +196,7 @@ def _hub_names(push: Push | None) -> list[str]:
 
 
 def _processor_problems(ahead: Ahead, asked: Export, model: ModelCard | None) -> Iterator[str]:
-    """Weights in four bits cannot be merged with on a processor, and one quantisation is not made there."""
-    if asked.to == "merged-4bit" and ahead.place == "cpu":
-        yield "merged-4bit needs a GPU; merged-16bit works here, and is loaded in 4-bit with load_in_4bit=True"
+    """A base in four bits cannot be merged with on a processor, and one quantisation is not made there."""
     if ahead.base and model and is_quantised(ahead.base) and ahead.place == "cpu":
         text = f"the base model {ahead.base} is in 4 bits, and a processor cannot merge into that"
         yield f"{text}; the adapter can be exported here, and on a GPU everything can"

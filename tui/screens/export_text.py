@@ -12,7 +12,7 @@ from tui.session.quantisations import offered, refusal
 KINDS: dict[ExportKind, str] = {
     "adapter": "the LoRA alone: small; whoever uses it needs the base",
     "merged-16bit": "the whole model in 16 bits: transformers, vLLM",
-    "merged-4bit": "the whole model in 4 bits: transformers; needs a GPU",
+    "merged-4bit": "the whole model in 4 bits: transformers, vLLM",
     "gguf": "one or several sizes: llama.cpp, Ollama, LM Studio",
 }
 BAR_WIDTH = 12

@@ -20,7 +20,7 @@ from tui.engine.export.fetch import fetch
 from tui.engine.failures import explain
 from tui.machine.llama_cpp import as_unsloth_wants, llama_cpp_folder
 from tui.run import commands, events
-from tui.run.export_ahead import NEED_NO_BASE, Ahead, look_ahead, model_files
+from tui.run.export_ahead import Ahead, look_ahead, model_files
 from tui.run.export_commands import Export
 from tui.run.export_events import ExportMoved, Stage
 from tui.run.export_jobs import before, clear_leftovers, scratch_of
@@ -147,7 +147,7 @@ class Job:
         try:
             fetch(ahead.fetches, self._moved, with_code=file.load_as_written(self.run.session).model.trust_remote_code)
         except ExportFailed as failed:
-            if self.asked.to not in NEED_NO_BASE:
+            if self.asked.to != "adapter":
                 raise
             return replace(ahead, unprovable=failed.text)
         return self._look_ahead()

@@ -38,7 +38,7 @@ def write(job: RunFolder, place: Path) -> list[str]:
     source = look_ahead(asked).source
     emit(ExportMoved(stage="loading", text=f"loading {source.name} of {run.name}"))
     session = file.load_as_written(run.session)
-    loaded = load_model(_precision(session, asked, source, on_gpu=torch.cuda.is_available()), str(source))
+    loaded = load_model(_precision(session, source, on_gpu=torch.cuda.is_available()), str(source))
     if asked.to == "gguf":
         emit(ExportMoved(stage="converting", text=f"merging, then llama.cpp makes {', '.join(asked.quantisations)}"))
     else:
@@ -55,10 +55,10 @@ def write(job: RunFolder, place: Path) -> list[str]:
     return notes
 
 
-def _precision(session: Session, asked: Export, source: Path, *, on_gpu: bool) -> Session:
+def _precision(session: Session, source: Path, *, on_gpu: bool) -> Session:
     """The session with the precision to load with: an adapter in four bits only where Unsloth can merge it then."""
     adapter = (source / "adapter_config.json").is_file()
-    four_bit = adapter and on_gpu and (session.model.load_in_4bit or asked.to == "merged-4bit")
+    four_bit = adapter and on_gpu and session.model.load_in_4bit
     chosen = "load_in_4bit" if four_bit else "load_in_16bit"
     return file.replace_values(session, {f"model.{name}": name == chosen for name in PRECISIONS})
 

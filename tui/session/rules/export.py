@@ -13,19 +13,11 @@ from tui.session.schema import Session
 def rules(session: Session, facts: Facts) -> Iterator[Problem]:
     """What is wrong with [export]."""
     export = session.export
-    merged = tuple(kind for kind in export.kinds if kind != "gguf")
     if export.kinds and facts.gpus == 0 and session.model.load_in_4bit:
         text = (
             "without a GPU a run in 4-bit cannot merge its own model; export it afterwards (E on Runs), from the 16-bit base"
         )
         yield Problem("export.kinds", text, mend={"export.kinds": ()})
-    if "merged-4bit" in merged and (session.model.full_finetuning or facts.gpus == 0):
-        text = "merged-4bit is for adapters; a fully trained model is written in 16-bit"
-        if not session.model.full_finetuning:
-            text = "merged-4bit needs a GPU"
-        yield Problem(
-            "export.kinds", text, mend={"export.kinds": tuple(kind for kind in export.kinds if kind != "merged-4bit")}
-        )
     if wrong := refusal(export.quantization_method):
         known = tuple(method for method in export.quantization_method if not refusal([method]))
         yield Problem("export.quantization_method", wrong, mend={"export.quantization_method": known or ("q4_k_m",)})
