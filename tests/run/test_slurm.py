@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import Lab, at_step, ended, poll, wait_for
+from tests.lab import Lab, at_step, poll, wait_for
 from tui.machine import slurm
-from tui.run import events
+from tui.run import commands, events
 from tui.run.folder import RunFolder
 from tui.run.handed import Handed, read_handed
+from tui.run.process import send
 from tui.run.state import RunState
 
 pytest_plugins = ["tests.engine_fixtures"]
@@ -77,6 +78,11 @@ def let_it_go_on(folder: RunFolder) -> RunState:
     return waits
 
 
+def stopped(state: RunState, event: events.Event) -> bool:
+    """A condition: it has come to its end, not only to that of one turn."""
+    return state.status == "stopped"
+
+
 def resumed(times: int) -> object:
     return lambda state, event: len(state.resumed) == times and state.steps and state.last_step.step > state.resumed[-1].step
 
@@ -100,7 +106,7 @@ def test_an_interrupted_job_goes_on_where_it_was(lab: Lab, tmp_path: Path) -> No
         assert [step.step for step in second.steps] == list(range(1, len(second.steps) + 1))  # none twice, none left out
 
         assert "was asked to stop" in told(lab, "stop", folder.name)
-        assert wait_for(folder, ended, WITHIN_S).status == "stopped"
+        wait_for(folder, stopped, WITHIN_S)
         assert (folder.adapter / "adapter_model.safetensors").is_file()
         poll(lambda: slurm.jobs()[job_of(folder)].state == "COMPLETED", 90, "the job does not end")
 
@@ -116,7 +122,7 @@ def test_two_machines_train_together(lab: Lab, tmp_path: Path) -> None:
         let_it_go_on(folder)
         wait_for(folder, resumed(1), WITHIN_S)  # type: ignore[arg-type]
         told(lab, "stop", folder.name)
-        assert wait_for(folder, ended, WITHIN_S).status == "stopped"
+        wait_for(folder, stopped, WITHIN_S)
         poll(lambda: slurm.jobs()[job_of(folder)].state == "COMPLETED", 90, "the job does not end")
 
 
@@ -133,8 +139,9 @@ def test_a_job_that_waits_says_so_and_is_cancelled(lab: Lab, tmp_path: Path) -> 
 def test_a_job_that_does_not_answer_is_cancelled_the_second_time(lab: Lab, tmp_path: Path) -> None:
     with lab.entered():
         folder = submitted(lab, tmp_path, "deaf")
-        poll(lambda: slurm.jobs()[job_of(folder)].state == "RUNNING", 30, "the job does not begin")
-        (folder.commands).write_text(json.dumps({"kind": "stop", "time": time.time() - 100}) + "\n")
+        poll(folder.lock.exists, 60, "the job does not begin")
+        subprocess.run(["scancel", "--signal=STOP", job_of(folder)], check=True)  # it hears nothing any more
+        send(folder, commands.Stop(time=time.time() - 100))
         assert "has ended its job" in told(lab, "stop", folder.name)
         poll(lambda: not slurm.jobs()[job_of(folder)].active, 90, "the job goes on")
 
