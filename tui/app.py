@@ -97,7 +97,7 @@ class UnslothTui(ChatApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "start_run", "Start", id="start", tooltip="Train the session in a process of its own"),
         Binding(
-            "f11,alt+h",
+            "f10",
             "hand_over",
             "Hand over",
             id="hand_over",
