@@ -14,7 +14,9 @@ from tui.console import json_line
 from tui.data.opening import iterate_records
 from tui.data.records import DataError
 from tui.run import commands, events
+from tui.run.preflight import preflight
 from tui.session import recent
+from tui.session.file import from_table
 from tui.session.sections.data import DataSection
 from tui.widgets.foreign import Harmless, plain
 
@@ -76,3 +78,10 @@ def test_a_line_is_as_wide_on_every_terminal_as_it_is_counted(text: str, cells: 
 
 def test_what_hides_in_a_text_is_shown() -> None:
     assert plain("a\U000e0041\u061cb\u2028c\u200dd") == "a\ufffd\ufffdb\u2424c\u200cd"
+
+
+@pytest.mark.parametrize("name", ["-x/y", "a/~nobody", "a/b..c", "a/" + "b" * 200])
+def test_a_name_that_no_model_on_the_hub_can_have_is_said_so(name: str) -> None:
+    session = from_table({"model": {"name": name}, "data": {"source": "x.jsonl"}})
+    told = [str(problem) for problem in preflight(session) if problem.key == "model.name"]
+    assert told == [f"model.name: {name} is no name on the hub (owner/model)"]

@@ -25,7 +25,11 @@ from huggingface_hub.errors import (
     SafetensorsParsingError,
 )
 from huggingface_hub.hf_api import ModelInfo
-from huggingface_hub.utils import build_hf_headers, parse_ratelimit_headers  # type: ignore[attr-defined]
+from huggingface_hub.utils import (  # type: ignore[attr-defined]
+    build_hf_headers,
+    parse_ratelimit_headers,
+    validate_repo_id,
+)
 
 from tui import words
 from tui.catalog.local import ModelCard, ModelError, Tensor, card_from_config, read_model
@@ -265,9 +269,18 @@ def _licence(info: ModelInfo) -> str:
     return str(named or told)
 
 
+def may_be_on_hub(name: str) -> bool:
+    """Whether the hub allows such a name at all."""
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return True
+
+
 def cached_card(name: str, revision: str | None) -> ModelCard | None:
     """The card of a model in the cache of this machine; nothing unless its weights are there."""
-    config = try_to_load_from_cache(name, "config.json", revision=revision)
+    config = try_to_load_from_cache(name, "config.json", revision=revision) if may_be_on_hub(name) else None
     try:
         return replace(read_model(str(Path(config).parent)), name=name) if isinstance(config, str) else None
     except ModelError:

@@ -95,8 +95,14 @@ def _model(session: Session, problems: list[Problem]) -> ModelCard | None:
         if name.count("/") != 1 or any(not part for part in name.split("/")):
             problems.append(Problem("model.name", f"{name} is neither a folder here nor a name on the hub (owner/model)"))
             return None
-        from tui.catalog.hub import cached_card  # huggingface_hub costs a third of a second that others need not wait
+        from tui.catalog.hub import (  # huggingface_hub costs a third of a second that others need not wait
+            cached_card,
+            may_be_on_hub,
+        )
 
+        if not may_be_on_hub(name):
+            problems.append(Problem("model.name", f"{name} is no name on the hub (owner/model)"))
+            return None
         return cached_card(name, session.model.revision)
     try:
         card = read_model(name)
