@@ -10,6 +10,7 @@ import pytest
 
 from tests.lab import UNSLOTH_TUI, Lab, ended, in_phase, poll, wait_for
 from tui.catalog.token import token_source
+from tui.run.watcher import read_state
 from tui.session import file
 
 pytest_plugins = ["tests.engine_fixtures"]
@@ -80,7 +81,7 @@ def test_a_run_leaves_no_secret_of_its_surroundings_anywhere(
     words = [" ".join(it.cmdline()) for it in poll(lab.processes, 10, "no process")]
     state = wait_for(folder, ended, 240)
     assert state.status == "finished"
-    poll(lambda: any("webhook" in it.text for it in wait_for(folder, ended, 20).warnings), 60, "no word of the webhook")
+    poll(lambda: any("webhook" in it.text for it in read_state(folder).warnings), 60, "no word of the webhook")
     for command in (["runs", "--json"], ["watch", folder.name, "--json"], ["check", str(session)]):
         done = lab.command(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         said += "".join(done.communicate(timeout=120))
