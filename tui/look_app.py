@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from textual import events, work
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.filter import LineFilter
+from textual.keys import Keys
 from textual.reactive import var
 
 from tui.remembered import Remembered, recall, remember
@@ -19,6 +21,8 @@ from tui.widgets.line_filters import AsciiFilter, StyleFilter, wanted
 
 FUNCTION_KEYS = {f"alt+{digit}": f"f{digit or 10}" for digit in range(10)}
 """What stands for a function key where a terminal, or whoever sits before it, has none."""
+ANSI_SEQUENCES_KEYS.update({f"\x1b{digit}": (Keys[f"F{digit or 10}"],) for digit in range(10)})
+"""Most terminals send Escape and the digit, which Textual takes for the signs that a Mac has there."""
 LOOK_S = 2.0
 """How often the user's theme files are looked at."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual._xterm_parser import XTermParser
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -72,6 +74,11 @@ def test_every_figure_and_gauge_of_live_is_explained() -> None:
     names |= {line.partition("  ")[0] for line in essential_lines(state, session, state.last_event, 0) if "  " in line}
     names |= {gauge.label for gauge in (*gpu_gauges(GPU), *host_gauges(HOST))}
     assert names <= FIGURES.keys()
+
+
+def test_escape_and_a_digit_as_terminals_send_them_are_a_function_key() -> None:
+    for digit in range(10):
+        assert [event.key for event in XTermParser().feed(f"\x1b{digit}") if isinstance(event, Key)] == [f"f{digit or 10}"]
 
 
 async def test_every_place_is_reached_without_function_keys(desk: Session) -> None:
