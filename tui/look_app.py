@@ -21,7 +21,7 @@ from tui.widgets.line_filters import AsciiFilter, StyleFilter, wanted
 
 FUNCTION_KEYS = {f"alt+{digit}": f"f{digit or 10}" for digit in range(10)}
 """What stands for a function key where a terminal, or whoever sits before it, has none."""
-ANSI_SEQUENCES_KEYS.update({f"\x1b{digit}": (Keys[f"F{digit or 10}"],) for digit in range(10)})
+ANSI_SEQUENCES_KEYS.update({f"\x1b{digit}": (Keys[f"F{digit or 10}"],) for digit in range(10)})  # type: ignore[attr-defined]
 """Most terminals send Escape and the digit, which Textual takes for the signs that a Mac has there."""
 LOOK_S = 2.0
 """How often the user's theme files are looked at."""
