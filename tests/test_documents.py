@@ -57,7 +57,7 @@ def parse(command: Any, words: list[str]) -> None:
 def test_a_command_that_is_written_down_can_be_typed(told: str) -> None:
     words = arguments(told)
     assert words[0] in COMMANDS.commands or words[0].endswith(".toml"), f"there is no command {words[0]}"
-    if words[0] in COMMANDS.commands:
+    if len(words) > 1 and words[0] in COMMANDS.commands:  # a name alone is spoken of, not typed
         parse(COMMANDS, words)
 
 
