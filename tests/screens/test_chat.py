@@ -145,13 +145,13 @@ async def test_both_are_asked_with_their_own_history_and_the_same_chance(ready_r
         second = await talk.say("more")
         assert contents(second.speakers[1]) == ["hi\nthere", "$ wc -c notes", "more"]
         await talk.reply(second)
-        await talk.pilot.press("ctrl+b")
+        await talk.pilot.press("alt+w")
         assert [it.voice for it in (await talk.say("alone")).speakers] == ["tuned"]
 
 
 async def test_an_answer_is_stopped_gone_on_with_asked_again_and_changed(ready_run: RunFolder, bench: RunFolder) -> None:
     async with talking(bench, run=ready_run) as talk:
-        await talk.pilot.press("ctrl+b")
+        await talk.pilot.press("alt+w")
         first = await talk.say("count")
         await talk.hear(events.Replied(id=first.id, text="one two"))
         await talk.pilot.press("enter", "escape")
@@ -208,7 +208,7 @@ async def test_what_was_said_comes_back_on_an_empty_line_alone(ready_run: RunFol
 
 async def test_whatever_goes_wrong_is_said_with_a_way_on(ready_run: RunFolder, bench: RunFolder) -> None:
     async with talking(bench, run=ready_run) as talk:
-        await talk.pilot.press("ctrl+b")
+        await talk.pilot.press("alt+w")
         refused = await talk.say("hi")
         assert refused.load_in_4bit is None
         await talk.reply(refused, "", error="it needs 16 GiB and 9 GiB are free", offers=("4-bit", "1", "cpu"))
@@ -248,7 +248,7 @@ async def shows_in_pieces(talk: Talk, text: str, told: str) -> None:
 
 async def test_no_answer_can_steer_the_terminal(ready_run: RunFolder, bench: RunFolder) -> None:
     async with talking(bench, run=ready_run, size=(80, 24)) as talk:
-        await talk.pilot.press("ctrl+b")
+        await talk.pilot.press("alt+w")
         await shows_in_pieces(talk, HOSTILE, "␛[2J␛]0;title␇[/INST] [bold]x[/bold]")
         await shows_in_pieces(talk, "\x07" * 50, "␇␇␇")
         block, table = f"```{HOSTILE}\n{HOSTILE}\n```", f"| {HOSTILE} |\n| --- |\n| x |\n"
@@ -259,7 +259,7 @@ async def test_no_answer_can_steer_the_terminal(ready_run: RunFolder, bench: Run
 @pytest.mark.slow
 async def test_no_answer_is_too_long_for_the_window(ready_run: RunFolder, bench: RunFolder) -> None:
     async with talking(bench, run=ready_run, size=(80, 24)) as talk:
-        await talk.pilot.press("ctrl+b")
+        await talk.pilot.press("alt+w")
         await shows_in_pieces(talk, "".join(f"line {at}\n" for at in range(10_000)), "line 9999")
         await shows_in_pieces(talk, "\n\n".join(f"paragraph {at}" for at in range(1000)), "paragraph 999")
         await shows_in_pieces(talk, "x" * 200_000, "xxx")
@@ -270,7 +270,7 @@ async def test_answers_are_taken_away_and_kept_as_examples(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     async with talking(bench, run=ready_run) as talk:
-        await talk.pilot.press("ctrl+b")
+        await talk.pilot.press("alt+w")
         text = "<think>hm, files</think>Use this:\n\n```sh\nls\n```\n\n```sh\nls -l\n```"
         await talk.reply(await talk.say("list"), text)
         assert "thought, 2 words" in talk.shown and "hm, files" not in talk.shown
@@ -297,7 +297,7 @@ async def test_another_model_and_a_second_checkpoint_are_chosen_by_letters(ready
         await talk.reply(await talk.say("hi"))
         await talk.pilot.press("f8")
         await until(talk.pilot, lambda: isinstance(talk.app.screen, PartnerDialog) and talk.app.screen.partners is not None)
-        await talk.pilot.press(*"20 updates", "ctrl+b")
+        await talk.pilot.press(*"20 updates", "alt+w")
         other = await talk.say("beside")
         assert [(it.voice, Path(it.adapter).name) for it in other.speakers] == [("tuned", ""), ("other", "checkpoint-20")]
         await talk.reply(other)

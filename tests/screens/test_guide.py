@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 from textual._xterm_parser import XTermParser
+from textual.binding import Binding
 from textual.events import Key
 from textual.pilot import Pilot
+from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tests.screens.conftest import GPU, HOST, RECORDED, settled, until
 from tui.app import UnslothTui
+from tui.keys import named_bindings
 from tui.remembered import KNOWN_AFTER, recall
 from tui.resources import config
 from tui.run import events as told
@@ -154,8 +157,9 @@ async def test_the_users_own_keys_are_taken_and_faults_told(monkeypatch: pytest.
         await until(pilot, lambda: app.current_mode == "runs")
 
 
-async def test_no_key_is_the_prefix_of_tmux_or_screen() -> None:
-    from tui.keys import named_bindings
-
-    taken = {name: binding.key for name, found in named_bindings(UnslothTui).items() for binding in found}
-    assert not {name for name, keys in taken.items() if {"ctrl+a", "ctrl+b"} & set(keys.split(","))} - {"chat.voices"}
+def test_no_key_is_the_prefix_of_tmux_or_screen() -> None:
+    """Neither those with a name nor those of the dialogs, which have none."""
+    named = [it.key for found in named_bindings(UnslothTui).values() for it in found]
+    dialogs = [it.key for dialog in ModalScreen.__subclasses__() for it in Binding.make_bindings(dialog.BINDINGS)]
+    assert "alt+w" in named and "escape" in dialogs
+    assert not {"ctrl+a", "ctrl+b"} & {*named, *dialogs}

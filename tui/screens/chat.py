@@ -39,7 +39,7 @@ class ChatScreen(ExchangesScreen):
     CSS_PATH = "chat.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Stop", id="chat.cancel", tooltip="Stop the answer, keep what came; back to the prompt"),
-        Binding("ctrl+b", "voices", "Who", id="chat.voices", tooltip="Who answers: tuned, base, or both beside each other"),
+        Binding("alt+w", "voices", "Who", id="chat.voices", tooltip="Who answers: tuned, base, or both beside each other"),
         Binding("f8", "partner", "Model", id="chat.partner", tooltip="Talk to another model, run or checkpoint"),
         Binding("f9", "settings", "Settings", id="chat.settings", tooltip="Sampling, its presets, and the system prompt"),
         Binding("ctrl+k", "prompt_set", "Prompt set", id="chat.set", tooltip="Let both answer many prompts, with measures"),

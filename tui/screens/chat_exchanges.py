@@ -15,7 +15,7 @@ from tui.widgets.exchange_view import ExchangeView, Names
 SHOWN = 10
 """So many of the last exchanges are laid out at first, and so many more each time one goes back beyond them."""
 FIRST_WORDS = """\
-ctrl+b   who answers: tuned, base, or both with what differs marked
+alt+w    who answers: tuned, base, or both with what differs marked
 F8       another model, run or checkpoint; a second one beside it
 F9       greedy, balanced, creative, each value, the system prompt
 ctrl+k   many prompts at once, as a table with measures

@@ -30,7 +30,7 @@ class PartnerDialog(ModalScreen[PartnerChosen | None]):
         Binding("escape", "dismiss(None)", "Cancel", show=False),
         Binding("up", "move(-1)", "Up", show=False),
         Binding("down", "move(1)", "Down", show=False),
-        Binding("ctrl+b", "beside", "Beside", show=False, priority=True),
+        Binding("alt+w", "beside", "Beside", show=False, priority=True),
     ]
 
     def __init__(self, present: Partner, around: Around) -> None:
@@ -51,7 +51,7 @@ class PartnerDialog(ModalScreen[PartnerChosen | None]):
                 now = next(word for word, value in LOADS.items() if value == self.present.load_in_4bit)
                 yield Choice(words, now)
             yield Label("", id="told", markup=False)
-            yield Label("Enter talks to it, ctrl+b hears it beside the present one, Escape cancels", classes="hint")
+            yield Label("Enter talks to it, alt+w hears it beside the present one, Escape cancels", classes="hint")
 
     def on_mount(self) -> None:
         self.query_one("#partners", OptionList).can_focus = False
@@ -102,7 +102,7 @@ class PartnerDialog(ModalScreen[PartnerChosen | None]):
     def on_option_list_option_highlighted(self) -> None:
         partner = self.highlighted
         same = partner is not None and partner.model != self.present.model and self.fits_beside(partner)
-        told = "ctrl+b: both have the same base model and can be heard side by side" if same else ""
+        told = "alt+w: both have the same base model and can be heard side by side" if same else ""
         self.query_one("#told", Label).update(told)
 
     @property

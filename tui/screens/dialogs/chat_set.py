@@ -60,7 +60,7 @@ class AskSetDialog(ModalScreen[PromptSetSent | str | None]):
                 yield Label("At most    ")
                 yield Input("20", id="count", type="integer")
             yield Static("", classes="complaint", markup=False)
-            yield Label(foreign(f"answered by: {' and '.join(self.voices)} (ctrl+b in the chat changes that)"))
+            yield Label(foreign(f"answered by: {' and '.join(self.voices)} (alt+w in the chat changes that)"))
             last = ", ctrl+l shows the last answers" if self.last else ""
             yield Label(f"Enter asks{last}, Escape cancels", classes="hint")
 
