@@ -94,7 +94,7 @@ async def test_a_theme_is_previewed_kept_and_remembered() -> None:
         await pilot.press("down")
         await until(pilot, lambda: app.theme == OWN[1])
         await pilot.press("escape")
-        await until(pilot, lambda: app.theme == OWN[0])
+        await until(pilot, lambda: app.theme == OWN[0] and not isinstance(app.screen, ThemeDialog))
         app.action_change_theme()
         await until(pilot, lambda: isinstance(app.screen, ThemeDialog) and app.focused)
         app.screen.query_one(OptionList).highlighted = OWN.index("ember")

@@ -103,6 +103,8 @@ class RunsList(PlaceScreen):
             self.marked &= {row.name for row in found}
             self.show_rows()
         self.set_class(not found, "-empty")
+        if not found:
+            self.set_focus(None)  # the line to find by is hidden, and would still take what is typed
         if found and (first or self.focused is None):
             self.table.focus()
 
