@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow
@@ -10,6 +11,7 @@ import pytest
 from rich.segment import Segment
 from textual.color import Color
 
+from tui.catalog.local import read_model
 from tui.console import json_line
 from tui.data.opening import iterate_records
 from tui.data.records import DataError
@@ -85,3 +87,12 @@ def test_a_name_that_no_model_on_the_hub_can_have_is_said_so(name: str) -> None:
     session = from_table({"model": {"name": name}, "data": {"source": "x.jsonl"}})
     told = [str(problem) for problem in preflight(session) if problem.key == "model.name"]
     assert told == [f"model.name: {name} is no name on the hub (owner/model)"]
+
+
+@pytest.mark.parametrize("key", ["num_hidden_layers", "hidden_size", "vocab_size", "num_experts", "max_position_embeddings"])
+def test_a_model_of_absurd_size_is_no_reason_to_fall_over(key: str, hollow_model: Callable[..., Path]) -> None:
+    whole = {"num_hidden_layers": 2, "hidden_size": 64, "vocab_size": 600, "num_attention_heads": 4}
+    folder = hollow_model(**whole | {key: 10**400})
+    session = from_table({"model": {"name": str(folder), "device": "cpu"}, "data": {"source": "x.jsonl"}})
+    assert preflight(session)
+    assert read_model(str(folder)).context_length in (None, 4096)

@@ -64,7 +64,7 @@ class Case:
         """Remember who there is and what was told, and let it happen."""
         worker = worker_of(self.folder)
         parent = worker.parent()
-        above = [parent] if parent and "tui.engine" in parent.cmdline() else []
+        above = [parent] if parent and os.getsid(worker.pid) == parent.pid else []
         self.family = [*above, worker, *worker.children(recursive=True)]
         self.before = self.folder.events.read_bytes()
         FAULTS[self.fault][0](self)

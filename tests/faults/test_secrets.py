@@ -80,7 +80,7 @@ def test_a_run_leaves_no_secret_of_its_surroundings_anywhere(
     wait_for(folder, in_phase("importing"), 60)
     words = [" ".join(it.cmdline()) for it in poll(lab.processes, 10, "no process")]
     state = wait_for(folder, ended, 240)
-    assert state.status == "finished"
+    assert (state.status, state.failure) == ("finished", None)
     poll(lambda: any("webhook" in it.text for it in read_state(folder).warnings), 60, "no word of the webhook")
     for command in (["runs", "--json"], ["watch", folder.name, "--json"], ["check", str(session)]):
         done = lab.command(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -11,6 +11,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,12 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.fixture(scope="module")
+def bare(lab: Lab) -> Lab:
+    """The lab with engines that are started as its users start them: what is preloaded is preloaded into them."""
+    return replace(lab, nursery=None)
+
+
 @pytest.fixture
 def shimmed(lab: Lab, shim: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Engines that are started now believe what the files in this folder say."""
@@ -64,8 +71,8 @@ def stop(folder: RunFolder) -> list[int]:
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS])
-def test_a_disk_that_fails_for_a_while_costs_no_event(lab: Lab, shimmed: Path, error: int) -> None:
-    folder = lab.start(training=ENDLESS, run={"name": f"disk {error}"})
+def test_a_disk_that_fails_for_a_while_costs_no_event(bare: Lab, shimmed: Path, error: int) -> None:
+    folder = bare.start(training=ENDLESS, run={"name": f"disk {error}"})
     wait_for(folder, at_step(5), PATIENCE_S)
     (shimmed / "write").write_text(str(error))
     threading.Event().wait(5)
@@ -80,8 +87,8 @@ def test_a_disk_that_fails_for_a_while_costs_no_event(lab: Lab, shimmed: Path, e
 
 
 @pytest.mark.parametrize("seconds", [86_400, -7_200])
-def test_a_clock_that_jumps_changes_nothing_but_times(lab: Lab, shimmed: Path, seconds: int) -> None:
-    folder = lab.start(training=ENDLESS, run={"name": f"clock {seconds}"})
+def test_a_clock_that_jumps_changes_nothing_but_times(bare: Lab, shimmed: Path, seconds: int) -> None:
+    folder = bare.start(training=ENDLESS, run={"name": f"clock {seconds}"})
     before = wait_for(folder, at_step(5), PATIENCE_S).steps[-1].step
     (shimmed / "clock").write_text(str(seconds))
     state = wait_for(folder, at_step(before + 30), 60)
@@ -149,7 +156,7 @@ def test_a_pickled_file_in_a_checkpoint_runs_nothing(lab: Lab, tmp_path: Path) -
 @pytest.mark.parametrize(
     "fault", ["never answers", "is out of order", "asks to wait", "is something else", "is out of reach"]
 )
-def test_a_hub_that_is_ill_fails_the_run_in_words(lab: Lab, hub: Hub, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_is_ill_fails_the_run_in_words(bare: Lab, hub: Hub, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.add("owner/model")
     match fault:
         case "never answers":
@@ -162,9 +169,9 @@ def test_a_hub_that_is_ill_fails_the_run_in_words(lab: Lab, hub: Hub, fault: str
             hub.refuse("/", 200)
         case _:
             unreachable(monkeypatch)
-    monkeypatch.setattr(Lab, "environment", {**lab.environment, "HF_HUB_OFFLINE": "0"})
+    monkeypatch.setattr(Lab, "environment", {**bare.environment, "HF_HUB_OFFLINE": "0"})
     began = time.monotonic()
-    folder = lab.start(model={"name": "owner/model"}, training=ENDLESS, run={"name": fault})
+    folder = bare.start(model={"name": "owner/model"}, training=ENDLESS, run={"name": fault})
     state = wait_for(folder, ended, 400)
     print(
         f"\nthe hub {fault}: {state.failure and state.failure.code} after {time.monotonic() - began:.0f} s: "
@@ -172,4 +179,4 @@ def test_a_hub_that_is_ill_fails_the_run_in_words(lab: Lab, hub: Hub, fault: str
     )
     assert state.status == "failed" and state.failure and "\n" not in state.failure.text
     assert "Traceback" not in state.failure.text
-    poll(lambda: not lab.processes(), 30, "an engine is left")
+    poll(lambda: not bare.processes(), 30, "an engine is left")

@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from tui.catalog.shape import ModelShape, shape_from_config
+from tui.catalog.shape import LARGEST, ModelShape, shape_from_config
 
 MAX_HEADER_BYTES = 100 << 20
 
@@ -148,7 +148,10 @@ def read_tensors(path: Path) -> list[Tensor]:
                 raise ValueError("its header is too long")
             header = json.loads(stream.read(length))
         tensors = [(key, tensor) for key, tensor in header.items() if key != "__metadata__"]
-        return [Tensor(key, str(tensor["dtype"]), tuple(map(int, tensor["shape"]))) for key, tensor in tensors]
+        found = [Tensor(key, str(tensor["dtype"]), tuple(map(int, tensor["shape"]))) for key, tensor in tensors]
+        if any(not 0 <= size < LARGEST for tensor in found for size in tensor.shape):
+            raise ValueError("it tells of a tensor that is too large")
+        return found
     except (OSError, ValueError, struct.error, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: {error}") from None
 
@@ -212,4 +215,4 @@ def _tokenizer_words(config: Mapping[str, Any]) -> str:
 
 
 def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and abs(value) < LARGEST else None

@@ -9,6 +9,9 @@ from typing import Any
 EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings", "lm_head", "embed_out")
 """Matrices that are as large as the vocabulary; they are never quantised."""
 
+LARGEST = 1 << 40
+"""No size in a model is as large; a damaged file may say anything."""
+
 
 @dataclass(frozen=True)
 class ModelShape:
@@ -66,4 +69,4 @@ def shape_from_config(config: Mapping[str, Any], parameters: int | None = None) 
 
 
 def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < LARGEST else None
