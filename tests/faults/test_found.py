@@ -16,6 +16,7 @@ from tui.console import json_line
 from tui.data.opening import iterate_records
 from tui.data.records import DataError
 from tui.run import commands, events
+from tui.run.fits import kept
 from tui.run.preflight import preflight
 from tui.session import recent
 from tui.session.file import from_table
@@ -96,3 +97,10 @@ def test_a_model_of_absurd_size_is_no_reason_to_fall_over(key: str, hollow_model
     session = from_table({"model": {"name": str(folder), "device": "cpu"}, "data": {"source": "x.jsonl"}})
     assert preflight(session)
     assert read_model(str(folder)).context_length in (None, 4096)
+
+
+@pytest.mark.parametrize("line", ['{"session": []}', "[" * 100_000, '{"session": 1.5, "device": "x", "trials": []}'])
+def test_damaged_measurements_are_passed_over(line: str, home: Path) -> None:
+    home.mkdir()
+    (home / "fits.jsonl").write_text(line + "\n")
+    assert list(kept()) == []

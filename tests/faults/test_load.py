@@ -29,12 +29,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(3600)]
 
 DAY_STEPS = 24 * 3600 * 20
 SESSION = file.from_table({"model": {"name": "a/b"}, "data": {"source": "x.jsonl"}})
-MEASURE = """
-import gc, json, resource, sys, time
+MEASURE = r"""
+import json, re, sys, time
 from tui.run.folder import RunFolder
 from pathlib import Path
 folder = RunFolder(Path(sys.argv[2]))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+peak = lambda: int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+before = peak()
 began = time.monotonic()
 if sys.argv[1] == "window":
     from tui.run.client import Client
@@ -53,7 +54,7 @@ else:
     from tui.run.listing import read_row
     read_row(folder)
     state = None
-used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+used = peak() - before
 print(json.dumps([used // 1024, round(time.monotonic() - began, 1), len(state.steps) if state else 0]))
 """
 

@@ -18,5 +18,5 @@ def assigned(folder: RunFolder) -> str:
     """The devices that the queue gave a run, as a session names them; empty where it gave none."""
     try:
         return ",".join(json.loads(folder.assigned.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return ""

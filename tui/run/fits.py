@@ -61,7 +61,7 @@ def kept() -> Iterator[Kept]:
             session, device = file.parse(told["session"]), str(told["device"])
             trials = [Trial(**trial) for trial in told["trials"]]
             yield from [_kept(session, device, trial) for trial in trials]
-        except (ValueError, KeyError, TypeError, file.SessionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, file.SessionError):
             continue
 
 

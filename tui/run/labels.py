@@ -23,7 +23,7 @@ def read_labels(folder: RunFolder, session: Session | None) -> Labels:
     try:
         told = json.loads(folder.labels.read_text(encoding="utf-8"))
         return Labels(tuple(str(tag) for tag in told["tags"]), str(told["notes"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return Labels(session.run.tags, session.run.notes) if session else Labels()
 
 

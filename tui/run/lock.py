@@ -63,7 +63,7 @@ def holder_of(path: Path) -> Holder | None:
     try:
         told = json.loads(path.read_text())
         return Holder(int(told["pid"]), float(told["started"]), str(told["host"]), str(told.get("birth", "")))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
