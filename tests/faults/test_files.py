@@ -27,6 +27,8 @@ from tui.run.watcher import read_events, read_state
 from tui.session.file import SessionError
 
 MOMENTS = moments()
+SHORT = ("starting, gone", "checkpointing, gone", "finished")
+"""The phases of the short version."""
 Outcome = tuple[str, str, str]
 """File, what happened to it, what is said of the run."""
 
@@ -92,7 +94,7 @@ def faults() -> Iterator[tuple[str, str, Damage]]:
             yield f"checkpoints/checkpoint-{CHECKPOINTS[-1]}/{part}", what, DAMAGES[what]
 
 
-@pytest.mark.parametrize("phase", MOMENTS)
+@pytest.mark.parametrize("phase", [it if it in SHORT else pytest.param(it, marks=pytest.mark.faults) for it in MOMENTS])
 def test_what_is_said_of_a_run_is_true_whatever_happened_to_its_files(
     phase: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,7 @@ from tui.session.sections.data import DataSection
 
 CASES, ROWS_CASES, SEED = 105_000, 5_000, 11
 """Of the long version."""
-SHORT_CASES = 12
+SHORT_CASES = 6
 INPUTS = inputs()
 
 KEYS = st.sampled_from(["role", "content", "from", "value", "text", "x"])
