@@ -103,7 +103,6 @@ def measure(model: str, size: str, name: str) -> None:
     import torch
 
     from tui.engine import loading, training
-    from tui.engine.control import Control
     from tui.engine.dataset import read_split
     from tui.run.folder import RunFolder
 
@@ -117,7 +116,7 @@ def measure(model: str, size: str, name: str) -> None:
     split = read_split(session, loaded.tokenizer)
     trainer = training.make_trainer(RunFolder(scratch), session, loaded, split.train, split.held_out)
     lengths = [len(row["input_ids"]) for row in trainer.train_dataset.select(range(4))]
-    training.train(trainer, session, loaded, Control(), lambda event: None)
+    trainer.train()
     told = {
         "size": size,
         "name": name,

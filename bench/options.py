@@ -116,30 +116,21 @@ def session_with(model: str, changes: Changes) -> Session:
 def try_out(session: Session) -> dict[str, Any]:
     """Train a few updates, and say how that went."""
     from tui.engine.environment import set_environment
-    from tui.run import events
     from tui.run.folder import RunFolder
 
-    steps: list[events.StepDone] = []
     folder = RunFolder(Path(tempfile.mkdtemp()))
     set_environment(folder, session)
     from tui.engine import loading, training
-    from tui.engine.control import Control
     from tui.engine.dataset import read_split
 
     loaded = loading.load_model(session)
     loading.add_adapter(loaded, session)
     split = read_split(session, loaded.tokenizer)
     trainer = training.make_trainer(folder, session, loaded, split.train, split.held_out)
-    training.train(
-        trainer,
-        session,
-        loaded,
-        Control(),
-        lambda event: steps.append(event) if isinstance(event, events.StepDone) else None,
-    )
-    losses = [step.loss for step in steps]
+    seconds = trainer.train().metrics["train_runtime"] / STEPS
+    losses = [float(told["loss"]) for told in trainer.state.log_history if "loss" in told]
     assert len(losses) == STEPS and all(loss == loss for loss in losses), f"losses {losses}"
-    return {"first": losses[0], "last": losses[-1], "seconds": steps[-1].seconds}
+    return {"first": losses[0], "last": losses[-1], "seconds": seconds}
 
 
 def run_group(model: str, group: str) -> None:
