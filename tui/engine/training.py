@@ -41,6 +41,8 @@ COLUMNS = ["input_ids", "labels"]
 def make_trainer(folder: RunFolder, session: Session, loaded: Loaded, train: Tokenised, held_out: Tokenised | None) -> Any:
     """The trainer of a session, on rows that are tokens already. Raises SessionError."""
     config = make_config(folder, session)
+    if config.device.type == "cpu":  # of several processes accelerate makes cpu:0 and cpu:1, to which torch loads nothing
+        config.__dict__["_setup_devices"] = torch.device("cpu")
     kind = UnslothTrainer if isinstance(config, UnslothTrainingArguments) else SFTTrainer
     trainer = kind(
         model=loaded.model,
