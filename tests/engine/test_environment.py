@@ -44,8 +44,8 @@ def test_a_workbench_and_a_damaged_session_name_no_device(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_the_engine_sees_the_devices_of_its_session(lab: Lab, tmp_path: Path) -> None:
-    folder = lab.start(model={"device": "cpu"}, run={"name": "device", "notify": words_to(tmp_path / "said")})
+def test_the_engine_sees_the_devices_of_its_session(cold_lab: Lab, tmp_path: Path) -> None:
+    folder = cold_lab.start(model={"device": "cpu"}, run={"name": "device", "notify": words_to(tmp_path / "said")})
     wait_for(folder, in_phase("importing"))
     worker = worker_of(folder)
     for process in (worker, worker.parent()):  # the one that works and the one that watches over it

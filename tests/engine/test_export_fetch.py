@@ -15,7 +15,8 @@ NAME = "org/base"
 
 
 def downloads() -> list[psutil.Process]:
-    return [it for it in psutil.Process().children() if it.status() != psutil.STATUS_ZOMBIE]
+    there = [it for it in psutil.Process().children() if it.status() != psutil.STATUS_ZOMBIE]
+    return [it for it in there if "tui.catalog.download" in it.cmdline()]
 
 
 def test_a_cancelled_download_ends_and_the_next_one_brings_the_model_with_its_bytes_told(hub: Hub) -> None:

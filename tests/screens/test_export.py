@@ -103,10 +103,13 @@ async def test_what_is_chosen_is_asked_for_and_what_cannot_be_made_is_not(
     assert (asked.push, asked.run) == (Push("ada/small", private=False, base="org/base"), str(run.path))
 
 
-async def test_an_export_that_goes_on_is_cancelled_and_one_that_is_there_is_used_and_deleted(run: RunFolder) -> None:
+async def test_an_export_that_goes_on_is_cancelled_and_one_that_is_there_is_used_and_deleted(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = exported(run)
     folder = RunFolder(export_jobs.jobs_folder() / "1")
     folder.path.mkdir(parents=True)
+    monkeypatch.setattr("tui.run.watcher.engine_alive", lambda folder: True)
     send(folder, export_jobs.request(run, "gguf", ["q4_k_m"]))
     append_line(folder.events, events.to_line(ExportMoved(stage="converting", text="llama.cpp makes q4_k_m")))
     append_line(folder.events, events.to_line(ExportMoved(bytes_done=2**29, bytes_total=2**30)))
