@@ -26,7 +26,7 @@ PATTERNED = {
     "data.split": ["train", "test[:10%]", "[-5:]", "a.b-c[3:7]"],
     "cluster.mem": ["64G", "0", "4096M"],
     "cluster.time": ["30", "4:00:00", "2-00:00:00"],
-    **dict.fromkeys(("cluster.partition", "cluster.account", "cluster.qos"), ["gpu", "team-a", "long_2"]),
+    **{key: ["gpu", "team-a", "long_2"] for key in ("cluster.partition", "cluster.account", "cluster.qos")},
     "cluster.constraint": ["a100", "a100&80gb"],
     "cluster.accelerators": ["H100:8", "A100-80GB"],
     "cluster.infra": ["aws", "gcp/us-central1", "k8s"],
