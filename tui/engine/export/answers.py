@@ -34,6 +34,16 @@ class Answer:
         return self.tokens[: self.length]
 
 
+@dataclass(frozen=True)
+class Reference:
+    """What the run itself says."""
+
+    tokenizer: Any
+    prompts: list[str]
+    ids: list[list[int]]
+    answers: list[Answer]
+
+
 def ended(tokens: list[int], logits: Logits, ends: frozenset[int]) -> Answer:
     """The answer with these tokens, which is over where an end would have been the likeliest."""
     likeliest = logits.argmax(axis=1).tolist()

@@ -8,16 +8,13 @@ import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from tui.engine.export.answers import TOKENS, Answer, compared, ended, same_tokens
+from tui.engine.export.answers import TOKENS, Answer, Reference, compared, ended, same_tokens
 from tui.machine.llama_cpp import SPEAKERS, speaker
 from tui.run.exports import Asked, Difference
-
-if TYPE_CHECKING:
-    from tui.engine.export.prove import Reference
 
 PATIENCE_S = 600.0
 HEADER = "the gguf package"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from tui.engine.emit import emitter
 from tui.engine.export import greedy
-from tui.engine.export.answers import Answer, compared
+from tui.engine.export.answers import Reference, compared
 from tui.engine.export.children import answering
 from tui.engine.export.gguf_file import check_gguf
 from tui.engine.export.llama import ask_llama
@@ -31,16 +31,6 @@ ALMOST_EXACT = ("f32", "bf16", "f16")
 """Quantisations of which the same tokens are expected."""
 
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What the run itself says."""
-
-    tokenizer: Any
-    prompts: list[str]
-    ids: list[list[int]]
-    answers: list[Answer]
 
 
 def prove(job: RunFolder, place: Path) -> list[dict[str, Any]]:
