@@ -143,6 +143,7 @@ def test_an_export_whose_engine_is_killed_says_so(exported: Callable[[str], Reco
         )
 
 
+@pytest.mark.timeout(1500)
 @pytest.mark.skipif(not LLAMA, reason="needs a built llama.cpp, named by UNSLOTH_LLAMA_CPP_PATH")
 def test_a_gguf_file_says_in_llama_cpp_what_the_run_says(lab: Lab) -> None:
     """With the small real model, whose tokenizer llama.cpp knows."""
