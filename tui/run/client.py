@@ -169,6 +169,9 @@ class Client:
 
     def close(self) -> None:
         """Let workbench and spare engine go; a run stays as it is. Raises OSError."""
+        for watcher in (self._watcher, self._workbench):
+            if watcher:
+                watcher.stop()
         self.spare.release()
         if self._workbench:
             send(self._workbench.folder, commands.Release())
