@@ -9,19 +9,15 @@ milliseconds from a key to the bytes that show it, before the answer (still) and
 from __future__ import annotations
 
 import argparse
-import contextlib
-import fcntl
 import json
 import os
 import re
-import struct
-import subprocess
-import sys
 import tempfile
-import termios
 import threading
 import time
 from statistics import quantiles
+
+from terminal import Terminal
 
 from tui.run import commands, events
 from tui.run.conversation import Answer, Conversation, Exchange
@@ -72,24 +68,8 @@ def play(folder: RunFolder, text: str, rate: float, until: threading.Event, begu
                 begun.clear()
 
 
-class Terminal:
-    """The window in a pseudo-terminal, and what it has written."""
-
-    def __init__(self, columns: int, lines: int) -> None:
-        self.ours, theirs = os.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        self.window = subprocess.Popen(
-            [sys.executable, "-m", "tui", "attach"], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-            env=os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
-        )  # fmt: skip
-        os.close(theirs)
-        self.shown = bytearray()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        with contextlib.suppress(OSError):  # the window is gone
-            while piece := os.read(self.ours, 1 << 16):
-                self.shown += piece
+class Typing(Terminal):
+    """A window that is typed into."""
 
     def press(self, keys: bytes, until: bytes = b"", within_s: float = 30) -> float:
         """Press keys; seconds until a text is written after that."""
@@ -119,7 +99,7 @@ def told(took: list[float]) -> dict[str, float]:
     return {"keys": len(took), "median": round(cuts[49], 1), "p95": round(cuts[94], 1), "worst": round(max(took), 1)}
 
 
-def measure(terminal: Terminal, history: int, begun: threading.Event) -> tuple[list[float], list[float]]:
+def measure(terminal: Typing, history: int, begun: threading.Event) -> tuple[list[float], list[float]]:
     """Open a long conversation, type, ask, and type on while the answer comes."""
     time.sleep(4)
     terminal.press(b"\x1b[17~", b"will answer")
@@ -157,13 +137,12 @@ def main() -> None:
         text = "".join(re.findall(r"\s*\S{1,4}|\s+", text)[: given.tokens])
         until, begun = threading.Event(), threading.Event()
         threading.Thread(target=play, args=(folder, text, given.rate, until, begun), daemon=True).start()
-        terminal = Terminal(*map(int, given.size.split("x")))
+        terminal = Typing(*map(int, given.size.split("x")))
         try:
             still, during = measure(terminal, given.history, begun)
         finally:
             until.set()
-            terminal.window.kill()
-            terminal.window.wait()
+            terminal.end()
     print(json.dumps({"still_ms": told(still), "during_ms": told(during)}))
 
 

@@ -102,15 +102,7 @@ def _run(
     control.enter("training")
     together.agree()  # whoever leads may have been stopped until here
     emit(events.PhaseChanged(phase="training"))
-    try:
-        training.train(trainer, folder, session, loaded, plan, start, control, emit, together)
-    except LossLost as lost:
-        step = training.load_last_good(trainer, folder, together)
-        if step is None:
-            raise
-        _save(folder, session, loaded, emit, together)
-        text = f"{lost.warning.text}; what was learned up to update {step} is kept in {folder.adapter}"
-        raise LossLost(replace(lost.warning, text=text)) from lost
+    _train(trainer, folder, session, loaded, plan, start, control, emit, together)
     emit(loading.measure_memory("trained"))
 
     outcome = training.outcome_of(trainer, control)
@@ -134,6 +126,31 @@ def _run(
     if discard:
         control.released.set()
     return loaded, outcome
+
+
+def _train(
+    trainer: Any,
+    folder: RunFolder,
+    session: Session,
+    loaded: Loaded,
+    plan: events.Planned,
+    start: Start,
+    control: Control,
+    emit: Emit,
+    together: Together,
+) -> None:
+    """Train; of a run whose loss is lost, the last good checkpoint becomes the result before that is raised."""
+    from tui.engine import training
+
+    try:
+        training.train(trainer, folder, session, loaded, plan, start, control, emit, together)
+    except LossLost as lost:
+        step = training.load_last_good(trainer, folder, together)
+        if step is None:
+            raise
+        _save(folder, session, loaded, emit, together)
+        text = f"{lost.warning.text}; what was learned up to update {step} is kept in {folder.adapter}"
+        raise LossLost(replace(lost.warning, text=text)) from lost
 
 
 def _plan(trainer: Any, loaded: Loaded) -> events.Planned:
