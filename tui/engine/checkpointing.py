@@ -12,6 +12,7 @@ from tui.engine.checkpoints import STATE, WRITING, bring_to_disk, bytes_of, put_
 from tui.engine.emit import Emit
 from tui.engine.failures import is_disk_full, is_read_only
 from tui.engine.together import Together
+from tui.machine import host
 from tui.run.events import Warned
 from tui.run.folder import RunFolder
 
@@ -41,7 +42,8 @@ class Checkpointing:
             self.trainer.state.best_model_checkpoint = best
             if not is_disk_full(error) and not is_read_only(error):
                 raise
-            self._warn("the disk is full" if is_disk_full(error) else "the disk of the run became read-only")
+            sealed = is_read_only(error) or host.is_read_only(self.folder.path)  # torch tells both in the same words
+            self._warn("the disk of the run became read-only" if sealed else "the disk is full")
             return
         self._warned = False
         if self.together.leads:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator
 
-from tui.machine.host import free_disk_bytes
+from tui.machine.host import free_disk_bytes, is_read_only
 from tui.run import events
 from tui.run.folder import RunFolder
 from tui.run.handed import standing
@@ -60,7 +59,7 @@ def seen(folder: RunFolder) -> events.EngineSeen:
     reason = there.text if there else "the engine is gone without a word"
     if _disk_is_full(folder):
         reason += ", and the disk is full"
-    elif _is_read_only(folder):
+    elif is_read_only(folder.path):
         reason += ", and the run folder is read-only"
     reason += f"; it printed last: {said}" if said else ""
     return events.EngineSeen(alive=False, reason=reason)
@@ -68,18 +67,11 @@ def seen(folder: RunFolder) -> events.EngineSeen:
 
 def _hindrance(folder: RunFolder) -> str:
     """Why nothing may be heard of an engine that lives; empty when it can write."""
-    if _is_read_only(folder):
+    if is_read_only(folder.path):
         return "the run folder is read-only now: nothing new can be told of the run, nor asked of it, and nothing saved"
     if _disk_is_full(folder):
         return "the disk is full: what the run does is told, and its checkpoints are written, once there is room again"
     return ""
-
-
-def _is_read_only(folder: RunFolder) -> bool:
-    try:
-        return bool(os.statvfs(folder.path).f_flag & os.ST_RDONLY)
-    except OSError:
-        return False
 
 
 def _disk_is_full(folder: RunFolder) -> bool:
