@@ -20,12 +20,23 @@ from tui.screens.dialogs.differences import ChangesDialog, PresetDialog
 from tui.screens.dialogs.open import OpenDialog
 from tui.screens.messages import SessionEdited
 from tui.session import drafts, file
-from tui.session.fields import form_fields
+from tui.session.fields import FieldSpec, form_fields
 from tui.session.presets import list_presets, own_presets_folder
 from tui.session.schema import Session
 from tui.widgets.choice import Choice, LongChoice
 from tui.widgets.field_row import FieldRow
 from tui.widgets.form import SectionFields
+
+FIELDS = [spec for spec in form_fields(Session) if spec.key not in ("model.name", "data.source")]
+TYPED = {int: "7", float: "0.5", str: "words", tuple: "one, two", dict: "factor = 2"}
+SPECIAL = {
+    "model.device": "cpu", "evaluation.metric_for_best_model": "eval_x", "training.custom_loss": "loss.py:mine",
+    "export.kinds": "gguf", "model.max_seq_length": "512", "data.split": "train[:5]",
+    "evaluation.split": "test[:5]", "data.mix_weights": "1, 2",
+    "data.mix_counts": "1, 2", "data.roles": "bot = assistant", "guards.loss_spike_factor": "2",
+    "guards.exploding_gradients_factor": "2", "guards.stalled_factor": "2", "run.webhook": "https://example.com/told",
+    "cluster.mem": "64G", "cluster.time": "30", "cluster.bucket": "s3://mine/runs",
+}  # fmt: skip
 
 
 def row(app: UnslothTui, key: str) -> FieldRow:
@@ -62,24 +73,22 @@ async def edited(pilot: Pilot[None], **changes: object) -> None:
 
 
 @pytest.mark.slow
+async def test_a_field_of_each_kind_is_found_by_its_key_and_set(desk: Session) -> None:
+    kinds = {(spec.kind, bool(spec.choices), spec.default is None): spec for spec in FIELDS}
+    await _are_found_and_set(UnslothTui(desk), list(kinds.values()))
+
+
+@pytest.mark.campaign
 async def test_every_field_is_found_by_its_key_and_set(desk: Session) -> None:
+    await _are_found_and_set(UnslothTui(desk), FIELDS)
+
+
+async def _are_found_and_set(app: UnslothTui, fields: list[FieldSpec]) -> None:
     """Search for each field, type or choose another value, and see it in the session."""
-    typed = {int: "7", float: "0.5", str: "words", tuple: "one, two", dict: "factor = 2"}
-    special = {
-        "model.device": "cpu", "evaluation.metric_for_best_model": "eval_x", "training.custom_loss": "loss.py:mine",
-        "export.kinds": "gguf", "model.max_seq_length": "512", "data.split": "train[:5]",
-        "evaluation.split": "test[:5]", "data.mix_weights": "1, 2",
-        "data.mix_counts": "1, 2", "data.roles": "bot = assistant", "guards.loss_spike_factor": "2",
-        "guards.exploding_gradients_factor": "2", "guards.stalled_factor": "2", "run.webhook": "https://example.com/told",
-        "cluster.mem": "64G", "cluster.time": "30", "cluster.bucket": "s3://mine/runs",
-    }  # fmt: skip
-    app = UnslothTui(desk)
     async with app.run_test() as pilot:
         await tune(pilot)
         await pilot.press("ctrl+f")
-        for spec in form_fields(Session):
-            if spec.key in ("model.name", "data.source"):
-                continue
+        for spec in fields:
             app.screen.query_one("#search", Input).value = spec.keys[0]
             await until(pilot, lambda spec=spec: spec.key in found(app))
             field = next(it for it in app.screen.query("#found FieldRow").results(FieldRow) if it.spec == spec)
@@ -91,14 +100,10 @@ async def test_every_field_is_found_by_its_key_and_set(desk: Session) -> None:
                 case LongChoice():
                     await pilot.press("enter", "down", "enter")
                 case Input() as entry:
-                    entry.value = special.get(spec.key, typed[spec.kind])
+                    entry.value = SPECIAL.get(spec.key, TYPED[spec.kind])
             await until(pilot, lambda spec=spec, before=before: spec.value_in(app.session) != before)
             assert not field.complaint, spec.key
-        assert all(
-            spec.value_in(app.session) != spec.default
-            for spec in form_fields(Session)
-            if spec.key not in ("model.name", "data.source")
-        )
+        assert all(spec.value_in(app.session) != spec.default for spec in fields)
 
 
 async def test_up_and_down_go_from_field_to_field_and_into_a_section(desk: Session) -> None:

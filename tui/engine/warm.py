@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+MOE_BACKEND = "UNSLOTH_MOE_BACKEND"
 
 
 class Warm(threading.Thread):
@@ -22,12 +26,31 @@ class Warm(threading.Thread):
 
     def run(self) -> None:
         try:
-            from tui.engine import loading, training  # noqa: F401
-            from tui.engine.dataset import read_split  # noqa: F401
+            with without_trying_kernels():
+                self._import()
         except Exception:  # whoever needs them next says so
             traceback.print_exc()
         self.imported.set()
         self._work.get()()
+
+    def _import(self) -> None:
+        from tui.engine import loading, training  # noqa: F401
+        from tui.engine.dataset import read_split  # noqa: F401
+
+
+@contextmanager
+def without_trying_kernels() -> Iterator[None]:
+    """Within, Unsloth is imported without taking memory of a GPU: else it tries a kernel for mixtures of experts there.
+
+    It chooses between these kernels once more when it needs one, as always after an import.
+    """
+    chosen = MOE_BACKEND in os.environ
+    os.environ.setdefault(MOE_BACKEND, "native_torch")
+    try:
+        yield
+    finally:
+        if not chosen:
+            del os.environ[MOE_BACKEND]
 
 
 def holds_gpu() -> bool:
