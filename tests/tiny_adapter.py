@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-RANK, ALPHA, SPREAD = 8, 16, 0.05
+RANK, ALPHA = 8, 16
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json")
 
 
-def write_adapter(model: Path, folder: Path) -> None:
-    """Write an adapter for the model in a folder, with its tokenizer; the same one every time."""
+def write_adapter(model: Path, folder: Path, spread: float) -> None:
+    """Write an adapter for the model in a folder, with its tokenizer; the same one every time. More spread changes more."""
     folder.mkdir(parents=True)
     shapes = shapes_of(json.loads((model / "config.json").read_text()))
     random, weights = np.random.default_rng(0), {}
     for name, (rows, columns) in shapes.items():
         weights[f"base_model.model.{name}.lora_A.weight"] = random.normal(0, columns**-0.5, (RANK, columns))
-        weights[f"base_model.model.{name}.lora_B.weight"] = random.normal(0, SPREAD, (rows, RANK))
+        weights[f"base_model.model.{name}.lora_B.weight"] = random.normal(0, spread, (rows, RANK))
     save_file({name: array.astype(np.float32) for name, array in weights.items()}, folder / "adapter_model.safetensors")
     told = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": str(model), "inference_mode": True}
     told |= {"r": RANK, "lora_alpha": ALPHA, "target_modules": sorted({name.rpartition(".")[2] for name in shapes})}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from tests.lab import Lab, poll, run_python
+from tests.nursery import Nursery
 from tests.tiny_adapter import write_adapter
 from tui.run import export_jobs
 from tui.run.export_commands import Export
@@ -27,19 +29,19 @@ PROMPTS = ["How do I count the lines of notes.txt?", "List all files"]
 LLAMA = os.environ.get("UNSLOTH_LLAMA_CPP_PATH", "")
 
 
-def run_of(lab: Lab, model: Path, name: str) -> RunFolder:
+def run_of(lab: Lab, model: Path, name: str, spread: float) -> RunFolder:
     """A run that has ended, with an adapter that changes what the model says."""
     folder = RunFolder(lab.home / "runs" / name)
     folder.path.mkdir(parents=True, mode=0o700)
     session = lab.session(model={"name": str(model), "load_in_4bit": True}, evaluation={"sample_prompts": PROMPTS})
     file.save(session, folder.session)
-    write_adapter(model, folder.adapter)
+    write_adapter(model, folder.adapter, spread)
     return folder
 
 
 @pytest.fixture(scope="module")
 def finished(lab: Lab, tiny_model: Path) -> RunFolder:
-    return run_of(lab, tiny_model, "2026-tiny")
+    return run_of(lab, tiny_model, "2026-tiny", 0.3)
 
 
 def state_of(folder: RunFolder) -> JobState:
@@ -67,6 +69,14 @@ def exported(lab: Lab, finished: RunFolder) -> Iterator[Callable[[str], Record]]
             return found
 
         yield record
+
+
+def test_an_export_without_the_adapter_would_say_something_else(
+    engines: Nursery, finished: RunFolder, tiny_model: Path, tmp_path: Path
+) -> None:
+    told = engines.run("tests.engine.likeliest", str(tiny_model), str(finished.adapter), place=tmp_path)
+    alone, tuned = json.loads(told.splitlines()[-1])
+    assert alone != tuned
 
 
 @pytest.mark.parametrize("to", ["adapter", "merged-16bit"])
@@ -150,7 +160,7 @@ def test_a_gguf_file_says_in_llama_cpp_what_the_run_says(lab: Lab) -> None:
     model = lab.home / "models" / "smollm2"
     model.parent.mkdir(parents=True, exist_ok=True)
     run_python("-m", "tui.engine.bundled", str(model), within_s=300)
-    finished = run_of(lab, model, "2026-smollm2")
+    finished = run_of(lab, model, "2026-smollm2", 0.05)
     with lab.entered():
         folder = export_jobs.start(export_jobs.request(finished, "gguf", ["bf16", "q4_k_m"]))
         state = ended(folder, 1200)
