@@ -30,8 +30,14 @@ class ThemeFault(Exception):
 
 
 def own_slots(theme: Theme) -> dict[str, str]:
-    """The program's own colour slots, taken from a theme's design tokens."""
+    """The program's own colour slots, taken from a theme's design tokens.
+
+    ``faint`` and ``less-faint`` are for frames and scales: nearer to the text than a panel, in dark and in light themes.
+    """
+    shades, nearer = theme.to_color_system().generate(), "lighten" if theme.dark else "darken"
     return {
+        "faint": shades[f"panel-{nearer}-2"],
+        "less-faint": shades[f"panel-{nearer}-3"],
         "gauge-ok": theme.success or theme.primary,
         "gauge-warn": theme.warning or theme.primary,
         "gauge-hot": theme.error or theme.primary,

@@ -84,6 +84,8 @@ async def test_every_theme_can_be_worn() -> None:
             app.stylesheet.set_variables(app.get_css_variables())
             app.stylesheet.reparse()
             assert all(app.theme_variables[slot] for slot in SLOTS)
+            frame, ground = (app.theme_variables[slot] for slot in ("faint", "background"))
+            assert "ansi" in name or contrast(frame, ground) > 1.3, f"{name}: the frame of a plot is not seen"
 
 
 async def test_a_theme_is_previewed_kept_and_remembered() -> None:

@@ -19,7 +19,6 @@ MOST_TICKS, TICK_COLUMNS, TICK_ROWS = 8, 10, 2
 MARK_COLUMNS = 4
 """Signs of one kind stand at least so far from each other."""
 LIMIT = 1e-9
-FAINT = "panel-lighten-2"
 FLAT = 0.4
 """A curve whose least value is more than this part of its greatest would lie flat on an axis from 0."""
 
@@ -143,7 +142,7 @@ class SeriesPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call
         self.set_xticks(self.picture.x_axis.get_ticks(first, last, max(2, min(MOST_TICKS, self.size.width // TICK_COLUMNS))))
         self.set_yticks(self.picture.y_axis.get_ticks(low, high, max(2, min(MOST_TICKS, self.size.height // TICK_ROWS))))
         for x in self.picture.uprights[visible(self.picture.uprights, self.limits)]:
-            self.plot([x, x], [low, high], line_style=self.colour(FAINT), hires_mode=HiResMode.BRAILLE)
+            self.plot([x, x], [low, high], line_style=self.colour("faint"), hires_mode=HiResMode.BRAILLE)
         for line in shown:
             if len(line.x) == 1:
                 self.scatter(line.x, line.y, marker="●", marker_style=self.colour(line.colour))
