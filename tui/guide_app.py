@@ -19,6 +19,7 @@ from tui.resources import config
 from tui.run.demo import DemoError, demo_session, unpack_model
 from tui.screens import messages
 from tui.screens.dialogs.ask import TextDialog
+from tui.screens.dialogs.base import HELP_KEYS, Dialog
 from tui.screens.dialogs.go import GoDialog
 from tui.screens.dialogs.tour import STEPS, TourDialog
 from tui.screens.palette import Things
@@ -44,13 +45,8 @@ class GuideApp(DeskApp):
             Binding(p.key, f"go('{p.mode}')", p.title, id=f"go.{p.mode}", tooltip=p.help, show=False, priority=True)
             for p in PLACES
         ),
-        Binding("f1", "explain", "Help", id="help", tooltip="What this is, and every key that works here"),
-        Binding("question_mark", "explain", "Help", show=False, id="help.letter", tooltip="The same"),
+        *HELP_KEYS,
         Binding("g", "go_by_letter", "Go", show=False, id="go", tooltip="Go to a place by its first letter"),
-        Binding(
-            "j", "simulate_key('down')", "Down", show=False, id="down", tooltip="As the arrow, where j does nothing else"
-        ),
-        Binding("k", "simulate_key('up')", "Up", show=False, id="up", tooltip="As the arrow, where k does nothing else"),
     ]
 
     standing: var[str] = var("")
@@ -118,8 +114,14 @@ class GuideApp(DeskApp):
             above = self.focused.ancestors_with_self if self.focused else ()
             row = next((it for it in above if isinstance(it, FieldRow)), None)
             told = f"{row.spec.title}\n{describe(row.spec)}\n\n" if row else ""
-            keys = help_text(self.screen.active_bindings.values())
-            self.push_screen(TextDialog("Help", f"{told}{about(self.current_mode or '')}\n\nKeys\n{keys}"))
+            this = self.screen.HELP or about(self.current_mode or "")
+            self.push_screen(TextDialog("Help", f"{told}{this}\n\nKeys\n{help_text(self.keys_here())}"))
+
+    def keys_here(self) -> list[Binding]:
+        """The keys that work now and have a name, and those of a dialog."""
+        own = Binding.make_bindings(type(self.screen).BINDINGS) if isinstance(self.screen, Dialog) else ()
+        named = [active.binding for active in self.screen.active_bindings.values() if active.binding.id]
+        return [*(binding for binding in own if not binding.id), *named]
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         own = {active.binding.id: active for active in screen.active_bindings.values() if active.binding.tooltip}

@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.events import Key
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from tests.screens.conftest import GPU, HOST, RECORDED, settled, until
 from tui.app import UnslothTui
@@ -21,7 +21,10 @@ from tui.run import events as told
 from tui.run.folder import RunFolder
 from tui.run.state import RunState, fold
 from tui.screens.dialogs.ask import TextDialog
+from tui.screens.dialogs.base import Dialog
+from tui.screens.dialogs.chat_settings import SettingsDialog
 from tui.screens.dialogs.go import GoDialog
+from tui.screens.dialogs.theme import ThemeDialog
 from tui.screens.dialogs.tour import STEPS, TourDialog
 from tui.screens.live_figures import essential_lines, groups
 from tui.screens.messages import Learned, SessionEdited
@@ -29,6 +32,7 @@ from tui.screens.palette import Things
 from tui.screens.place_help import FIGURES, PLACES
 from tui.session import file
 from tui.session.schema import Session
+from tui.widgets.choice import Choice
 from tui.widgets.field_row import FieldRow
 from tui.widgets.gauges import gpu_gauges, host_gauges
 from tui.widgets.hint import Hint
@@ -65,6 +69,31 @@ async def test_help_begins_with_the_field_that_has_the_focus(desk: Session) -> N
         text = await helped(pilot)
         assert text.startswith("Longest sequence\n") and "key model.max_seq_length" in text
         assert "ctrl+t" in text.split("Keys")[1]
+
+
+async def test_help_and_letters_work_in_dialogs_too() -> None:
+    app = UnslothTui()
+    async with app.run_test() as pilot:
+        await pilot.press("f6", "f9")
+        await until(pilot, lambda: isinstance(app.screen, SettingsDialog) and isinstance(app.focused, Choice))
+        await pilot.press("down")
+        text = await helped(pilot)
+        assert text.startswith("Temperature\n") and "min_p" in text and "ctrl+s" in text.split("Keys")[1]
+        await pilot.press("escape")
+        app.action_change_theme()
+        await until(pilot, lambda: isinstance(app.screen, ThemeDialog) and app.focused)
+        await pilot.press("j", "j", "k")
+        assert app.screen.query_one(OptionList).highlighted == 1
+
+
+def test_every_dialog_says_what_it_is_for() -> None:
+    named_bindings(UnslothTui)  # loads every one
+    ours = [it for it in every_kind_of(ModalScreen) if it.__module__.startswith("tui.")]
+    assert len(ours) > 20 and [it.__name__ for it in ours if not it.HELP] == ["TextDialog"]
+
+
+def every_kind_of(kind: type) -> list[type]:
+    return [it for below in kind.__subclasses__() for it in (below, *every_kind_of(below)) if it is not Dialog]
 
 
 def test_every_figure_and_gauge_of_live_is_explained() -> None:
@@ -160,6 +189,6 @@ async def test_the_users_own_keys_are_taken_and_faults_told(monkeypatch: pytest.
 def test_no_key_is_the_prefix_of_tmux_or_screen() -> None:
     """Neither those with a name nor those of the dialogs, which have none."""
     named = [it.key for found in named_bindings(UnslothTui).values() for it in found]
-    dialogs = [it.key for dialog in ModalScreen.__subclasses__() for it in Binding.make_bindings(dialog.BINDINGS)]
+    dialogs = [it.key for dialog in every_kind_of(ModalScreen) for it in Binding.make_bindings(dialog.BINDINGS)]
     assert "alt+w" in named and "escape" in dialogs
     assert not {"ctrl+a", "ctrl+b"} & {*named, *dialogs}

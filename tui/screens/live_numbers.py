@@ -8,10 +8,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from tui.run.state import RunState
+from tui.screens.dialogs.base import Dialog
 from tui.session import file
 from tui.session.fields import fields_of
 from tui.session.schema import Session
@@ -35,9 +35,10 @@ class Asked:
     """What holds now; None where it is left open."""
 
 
-class NumbersDialog(ModalScreen[Numbers]):
+class NumbersDialog(Dialog[Numbers]):
     """Answers with what was changed, by key; empty when nothing was."""
 
+    HELP = "What is changed here holds from the next update on; the run remembers it, and its session file stays as it was."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel", show=False)]
 
     def __init__(self, question: str, asked: list[Asked], session: Session, past: int = 0) -> None:

@@ -7,15 +7,19 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Label, Static
 
+from tui.screens.dialogs.base import Dialog
 from tui.widgets.foreign import foreign
 
 
-class AskDialog(ModalScreen[bool]):
+class AskDialog(Dialog[bool]):
     """Asks before something is done that cannot be undone; Escape means no."""
 
+    HELP = (
+        "Something that cannot be undone, or that costs something: Enter presses the button that is marked, tab goes "
+        "to the other one, Escape means no."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(False)", "No", show=False)]
 
     def __init__(self, question: str, yes: str, no: str = "Cancel") -> None:
@@ -33,7 +37,7 @@ class AskDialog(ModalScreen[bool]):
         self.dismiss(event.button.id == "yes")
 
 
-class TextDialog(ModalScreen[None]):
+class TextDialog(Dialog[None]):
     """Shows a text until it is closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter,f1", "dismiss", "Close", show=False)]

@@ -9,7 +9,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static, TextArea
 
 from tui.run.chat_commands import Message
@@ -17,6 +16,7 @@ from tui.run.chat_events import Voice
 from tui.run.conversation import Exchange
 from tui.run.example_file import add_example, why_not
 from tui.run.said import said
+from tui.screens.dialogs.base import Dialog
 from tui.widgets.choice import Choice
 from tui.widgets.foreign import foreign
 from tui.widgets.paths import PathSuggester
@@ -24,9 +24,13 @@ from tui.widgets.paths import PathSuggester
 WHOLE, ALONE = "with what was said before", "this turn alone"
 
 
-class ExampleDialog(ModalScreen[Path | None]):
+class ExampleDialog(Dialog[Path | None]):
     """The prompt and the answer as they are to be learned; Escape adds nothing."""
 
+    HELP = (
+        "Adds the prompt and the answer, as they stand here, as one line to a dataset of conversations: mend the "
+        "answer into what it should have been, and train on it later."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", show=False),
         Binding("ctrl+s", "add", "Add", show=False, priority=True),

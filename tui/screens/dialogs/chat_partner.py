@@ -9,13 +9,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
 from tui.catalog.local import is_path
 from tui.run.partners import Around, Partner, in_memory, list_partners, matching, partner_of
 from tui.screens.chat_messages import PartnerChosen
+from tui.screens.dialogs.base import Dialog
 from tui.widgets.choice import Choice
 from tui.widgets.foreign import foreign
 
@@ -23,9 +23,14 @@ LOADS: dict[str, bool | None] = {"as it was trained": None, "in 4-bit": True, "i
 SHOWN = 200
 
 
-class PartnerDialog(ModalScreen[PartnerChosen | None]):
+class PartnerDialog(Dialog[PartnerChosen | None]):
     """A list to choose from, or a folder or hub name to type; Escape changes nothing."""
 
+    HELP = (
+        'Letters find a run, a checkpoint, an export or a model; a folder or owner/model can be typed. "loaded" says '
+        "how its weights are held: 4-bit takes a quarter of the memory and is a little worse. A second adapter of the "
+        "same base model can be heard beside the present one."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", show=False),
         Binding("up", "move(-1)", "Up", show=False),

@@ -8,17 +8,21 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.reactive import var
-from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
 from tui.run.events import Previewed, PromptShown
+from tui.screens.dialogs.base import Dialog
 from tui.widgets.foreign import foreign
 from tui.widgets.token_view import TokenView
 
 
-class RawPromptDialog(ModalScreen[None]):
+class RawPromptDialog(Dialog[None]):
     """Waits for the engine's answer, which comes by `shown`."""
 
+    HELP = (
+        "The conversation as the model reads it: written with its chat template and cut into tokens. What has a "
+        "background of its own is a special token, which no text can contain."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss", "Close", show=False),
         Binding("e", "edges", "Edges", show=False),

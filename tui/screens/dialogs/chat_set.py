@@ -12,7 +12,6 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.coordinate import Coordinate
 from textual.reactive import var
-from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, Label, Static
 
 from tui.run import prompt_set
@@ -22,6 +21,7 @@ from tui.run.partners import Around
 from tui.run.prompt_set import PromptSet, SetRow, measure, measure_words
 from tui.run.said import difference
 from tui.screens.chat_messages import AnswerCancelled, PromptSetSent
+from tui.screens.dialogs.base import Dialog
 from tui.screens.dialogs.path import SaveDialog
 from tui.widgets.choice import Choice
 from tui.widgets.foreign import cell, foreign, plain
@@ -32,9 +32,13 @@ LAST = "last"
 PROMPT_WIDTH, REFERENCE_WIDTH = 34, 20
 
 
-class AskSetDialog(ModalScreen[PromptSetSent | str | None]):
+class AskSetDialog(Dialog[PromptSetSent | str | None]):
     """Which prompts are asked; Escape asks none. ``last`` means the answers that are there already."""
 
+    HELP = (
+        "Lets each voice answer many prompts, one after the other: the session's sample prompts, the part of the data "
+        "that is held out, or a file. Where an answer is known, the table says how many are exactly right."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", show=False),
         Binding("ctrl+l", "last", "Last", show=False, priority=True),
@@ -100,9 +104,13 @@ class AskSetDialog(ModalScreen[PromptSetSent | str | None]):
             self.dismiss(PromptSetSent(self.source, path, int(count), self.voices))
 
 
-class PromptSetScreen(ModalScreen[None]):
+class PromptSetScreen(Dialog[None]):
     """The answers as they come, a row each, and the row under the cursor in full."""
 
+    HELP = (
+        "Each row is a prompt with the answers to it, their length in tokens, the seconds they took, and whether they "
+        "equal the reference. Below is the row under the cursor, with the words underlined that are otherwise."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Stop, close", id="set.leave", tooltip="Stop the answers; once they ended, close"),
         Binding("w", "save", "Write to a file", id="set.save", tooltip="Write it as JSON lines, as Markdown, or as both"),

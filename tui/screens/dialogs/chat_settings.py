@@ -7,10 +7,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Label, Static, TextArea
 
 from tui.run.chat_presets import OWN, PRESETS, preset_of, with_preset
+from tui.screens.dialogs.base import Dialog
 from tui.session.fields import fields_of
 from tui.session.file import replace_values
 from tui.session.schema import Session
@@ -22,9 +22,13 @@ from tui.widgets.foreign import foreign
 LEFT_OUT = {"chat.system_prompt", "chat.keep_loaded_minutes"}
 
 
-class SettingsDialog(ModalScreen[ChatSection | None]):
+class SettingsDialog(Dialog[ChatSection | None]):
     """The settings of the talk; Escape changes nothing."""
 
+    HELP = (
+        "How the next answers are drawn. Greedy always takes the likeliest token; a higher temperature dares more, "
+        "and min_p keeps it from daring nonsense. The system prompt stands before every conversation."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", show=False),
         Binding("ctrl+s", "take", "Take", show=False, priority=True),

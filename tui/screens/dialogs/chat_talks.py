@@ -8,19 +8,23 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
 from tui.run.saved_talks import Kept, SavedTalk, list_kept
+from tui.screens.dialogs.base import Dialog
 from tui.widgets.foreign import foreign
 
 TITLE_LETTERS = 70
 
 
-class TalksDialog(ModalScreen[SavedTalk | None]):
+class TalksDialog(Dialog[SavedTalk | None]):
     """The conversations that were kept, the newest first; Escape opens none."""
 
+    HELP = (
+        "Every conversation is kept by itself. Letters find those in which they were said; Enter goes on with one, as "
+        "if it had not ended."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", show=False),
         Binding("up", "move(-1)", "Up", show=False),

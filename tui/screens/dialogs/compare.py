@@ -11,11 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import DataTable, Label, Static
 
 from tui.run import comparing
 from tui.run.comparing import Compared
+from tui.screens.dialogs.base import Dialog
 from tui.widgets.curve_data import Floats, running_mean
 from tui.widgets.foreign import plain
 from tui.widgets.series_plot import Line, Mark, Picture, SeriesPlot
@@ -27,9 +27,13 @@ CUT = 400
 """Longer answers are cut; Chat and Live show whole ones."""
 
 
-class CompareDialog(ModalScreen[None]):
+class CompareDialog(Dialog[None]):
     """Up to six runs, a column each."""
 
+    HELP = (
+        "The loss of the marked runs in one plot, and below what came of each, in what their settings differ, and what they "
+        "answer. Held-out loss compares best: training loss can be low because a run has learned its data by heart."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,c", "dismiss", "Close", show=False)]
 
     def __init__(self, runs: Sequence[Compared]) -> None:

@@ -8,9 +8,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import DataTable, Label, OptionList
 
+from tui.screens.dialogs.base import Dialog
 from tui.session.diff import Difference, differences
 from tui.session.file import SessionError
 from tui.session.presets import Preset
@@ -35,9 +35,13 @@ class DifferenceTable(DataTable[object]):
             self.add_row("nothing differs", "", "")
 
 
-class PresetDialog(ModalScreen[Preset | None]):
+class PresetDialog(Dialog[Preset | None]):
     """A preset to choose, with what it would change; Escape means none."""
 
+    HELP = (
+        "A preset is a few values for a purpose. On the right stands what it would change in the session; nothing "
+        "else is touched, and ctrl+z takes it back."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
 
     def __init__(self, presets: Sequence[Preset], session: Session) -> None:
@@ -72,9 +76,10 @@ class PresetDialog(ModalScreen[Preset | None]):
             self.dismiss(preset)
 
 
-class ChangesDialog(ModalScreen[None]):
+class ChangesDialog(Dialog[None]):
     """What the session has, against the defaults or against another session."""
 
+    HELP = "What the session has otherwise than the defaults, or than the session that is chosen on the left."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,f12", "dismiss", "Close", show=False)]
 
     def __init__(self, session: Session, others: Sequence[tuple[str, Session]]) -> None:

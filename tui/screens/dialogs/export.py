@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.getters import query_one
-from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, DataTable, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -27,6 +26,7 @@ from tui.run.exports import Exported, delete_export, list_exports, uses
 from tui.run.folder import RunFolder
 from tui.screens import export_text
 from tui.screens.dialogs.ask import AskDialog
+from tui.screens.dialogs.base import Dialog
 from tui.widgets.choice import Choice
 from tui.widgets.foreign import cell, foreign, plain
 
@@ -36,9 +36,14 @@ KINDS: tuple[ExportKind, ...] = tuple(export_text.KINDS)
 NEWEST_CHECKPOINTS = 8
 
 
-class ExportDialog(ModalScreen[None]):
+class ExportDialog(Dialog[None]):
     """Chooses an export, starts it in a process of its own, and follows it; closing it stops nothing."""
 
+    HELP = (
+        "Makes of a run what others can use: the adapter alone, a merged model for vLLM and transformers, or GGUF for "
+        "llama.cpp, Ollama and LM Studio. It goes on when this is closed, each result is asked something before it is "
+        "called whole, and lines to use it with stand below."
+    )
     CSS_PATH = "export.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Close", show=False),

@@ -8,12 +8,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.getters import query_one
-from textual.screen import ModalScreen
 from textual.widgets import Button, DataTable, Label, ProgressBar, Static
 
 from tui.run.events import Values
 from tui.run.fit_table import COLUMNS, LEGEND, cells, ordered, outcome_of, sentences
 from tui.run.fitter import Fitter
+from tui.screens.dialogs.base import Dialog
 from tui.session.schema import Session
 from tui.widgets.foreign import cell, foreign, plain
 
@@ -34,9 +34,13 @@ HINTS = {
 }
 
 
-class FitDialog(ModalScreen[Values | None]):
+class FitDialog(Dialog[Values | None]):
     """Measures in an engine of its own, which ends with the dialog; gives what is to change in the session, or None."""
 
+    HELP = (
+        "Tries batches, precisions and ways to save memory on this GPU, a few updates each, and offers the fastest "
+        "that fit: one with the same mathematics as the session, one that may differ."
+    )
     CSS_PATH = "fit.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Close", show=False),

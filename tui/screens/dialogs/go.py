@@ -8,15 +8,16 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
+from tui.screens.dialogs.base import Dialog
 from tui.widgets.place_bar import PLACES
 
 
-class GoDialog(ModalScreen[str | None]):
+class GoDialog(Dialog[str | None]):
     """Answers with the mode of a place, or None."""
 
+    HELP = "The first letter of a place goes there."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Stay", show=False)]
 
     def compose(self) -> ComposeResult:

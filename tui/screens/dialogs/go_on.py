@@ -8,9 +8,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
+from tui.screens.dialogs.base import Dialog
 from tui.widgets.foreign import foreign
 
 
@@ -24,9 +24,13 @@ class GoOn:
     """Whether it waits until a GPU is free and its turn has come."""
 
 
-class GoOnDialog(ModalScreen[GoOn | None]):
+class GoOnDialog(Dialog[GoOn | None]):
     """Now, or when its turn comes; Escape means not at all."""
 
+    HELP = (
+        "A run goes on from its last checkpoint with the same data, order and schedule. Now, or behind the others in "
+        "the queue when a GPU is free."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
 
     def __init__(self, name: str, done: int, *, extends: bool = False, planned: int = 0) -> None:

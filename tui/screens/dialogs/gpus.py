@@ -9,12 +9,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Label, SelectionList
 from textual.widgets.selection_list import Selection
 
 from tui import words
 from tui.machine.gpu import GpuReading, GpuUser, missing_reason, read_gpus, users_of, uuid_of
+from tui.screens.dialogs.base import Dialog
 from tui.widgets.foreign import foreign
 
 AUTO = "auto"
@@ -34,9 +34,13 @@ def list_gpus() -> list[GpuChoice]:
     return [GpuChoice(gpu, uuid_of(gpu.index), users_of(gpu.index)) for gpu in read_gpus()]
 
 
-class GpuDialog(ModalScreen[dict[str, str | int] | None]):
+class GpuDialog(Dialog[dict[str, str | int] | None]):
     """The GPUs to choose from; says what that changes in the session. Escape changes nothing."""
 
+    HELP = (
+        "What the run may use: space marks a GPU. With several, each gets a process of its own and the batch of an "
+        "update grows with them. With none marked, one process sees them all."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", show=False),
         Binding("enter", "take", "Take", show=False, priority=True),

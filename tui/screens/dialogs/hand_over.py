@@ -11,12 +11,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.getters import query_one
-from textual.screen import ModalScreen
 from textual.widgets import Button, Label, Static
 
 from tui.run import hand_over
 from tui.run.folder import RunFolder
 from tui.run.handed import Place
+from tui.screens.dialogs.base import Dialog
 from tui.session.problem import Problem
 from tui.session.schema import Session
 from tui.widgets.choice import Choice
@@ -25,9 +25,13 @@ from tui.widgets.foreign import foreign, plain
 PLACES: dict[str, Place] = {"Slurm": "slurm", "SkyPilot": "skypilot"}
 
 
-class HandOverDialog(ModalScreen[RunFolder | None]):
+class HandOverDialog(Dialog[RunFolder | None]):
     """Writes a job when asked to, and submits it only when asked to do that; the run is the answer."""
 
+    HELP = (
+        "Writes the session as a job for a cluster or a cloud, and submits it when told to. What is asked for there "
+        "(time, memory, GPUs) stands on Tune under Cluster."
+    )
     CSS_PATH = "hand_over.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close", show=False)]
 

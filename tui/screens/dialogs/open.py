@@ -11,10 +11,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, Static
 
 from tui.run.folder import list_runs
+from tui.screens.dialogs.base import Dialog
 from tui.session import drafts, file, recent
 from tui.session.schema import Session
 from tui.widgets.foreign import foreign, plain
@@ -41,9 +41,10 @@ class Offer:
     opened: Opened
 
 
-class OpenDialog(ModalScreen[Opened | None]):
+class OpenDialog(Dialog[Opened | None]):
     """A path to type or a line to pick; Escape means none."""
 
+    HELP = "A session file to go on with, one that was left unsaved, or a copy of what a run was trained with."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", show=False),
         Binding("down", "pick", "List", show=False),

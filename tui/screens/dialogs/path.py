@@ -9,9 +9,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
+from tui.screens.dialogs.base import Dialog
 from tui.session import file
 from tui.widgets.foreign import foreign
 from tui.widgets.paths import PathSuggester
@@ -24,9 +24,13 @@ def not_toml(path: Path) -> str:
     return "" if path.suffix == ".toml" else "the name has to end in .toml"
 
 
-class SaveDialog(ModalScreen[Path | None]):
+class SaveDialog(Dialog[Path | None]):
     """A path to type; Escape means none."""
 
+    HELP = (
+        "Where it is written: a path, with ~ for your home. The right arrow completes names; before a file is replaced "
+        "that is there already, you are told."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
 
     def __init__(

@@ -7,15 +7,16 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from tui.run.labels import Labels
+from tui.screens.dialogs.base import Dialog
 
 
-class TagsDialog(ModalScreen[Labels | None]):
+class TagsDialog(Dialog[Labels | None]):
     """Two lines to fill in; Escape changes nothing."""
 
+    HELP = "Words to find a run by, and notes on it. They belong to the run and change nothing in it."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
 
     def __init__(self, name: str, labels: Labels) -> None:

@@ -7,16 +7,20 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
+from tui.screens.dialogs.base import Dialog
 from tui.widgets.foreign import foreign
 
 
-class ThemeDialog(ModalScreen[str | None]):
+class ThemeDialog(Dialog[str | None]):
     """Answers with the name of a theme, or None when the former one is to stay."""
 
+    HELP = (
+        "Each theme is shown while the cursor is on it. A file of your own in the folder below is loaded while the "
+        "window runs."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "As before", show=False)]
 
     def __init__(self, names: list[str], worn: str, folder: str) -> None:

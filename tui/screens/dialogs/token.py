@@ -9,19 +9,20 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from tui.catalog.local import ModelError
+from tui.screens.dialogs.base import Dialog
 from tui.widgets.choice import Choice
 from tui.widgets.foreign import foreign
 
 WHERE = ("until the window is closed", "keep on this machine")
 
 
-class TokenDialog(ModalScreen[str]):
+class TokenDialog(Dialog[str]):
     """A token to type or paste; answers with the user's name, or an empty text."""
 
+    HELP = "Gated and private models need it. If it is kept, the hub's own programs find it too; no session or run has it."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Cancel", show=False)]
 
     def compose(self) -> ComposeResult:

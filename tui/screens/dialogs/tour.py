@@ -7,8 +7,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Label, Static
+
+from tui.screens.dialogs.base import Dialog
 
 STEPS = (
     ("model", "Choose a model: type some letters, Enter takes it. The right side says whether it fits this GPU."),
@@ -37,8 +38,10 @@ STEPS = (
 """The place that is shown, and what is said."""
 
 
-class TourDialog(ModalScreen[str]):
+class TourDialog(Dialog[str]):
     """One step; answers with ``next``, ``back`` or ``end``."""
+
+    HELP = "The places in six steps: Enter goes on, left goes back, Escape ends the tour and stays where it is."
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss('end')", "End", show=False),
