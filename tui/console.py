@@ -15,6 +15,7 @@ from tui.run import commands, events
 from tui.run.figures import startup
 from tui.run.folder import RunFolder
 from tui.run.handed import why_kept
+from tui.run.lines import escaped
 from tui.run.listing import RunRow, read_row
 from tui.run.process import send
 from tui.run.state import RunState, exact_share, fold, form_share
@@ -47,7 +48,7 @@ def watch(folder: RunFolder, *, as_json: bool = False, stop_on_interrupt: bool =
             event = next(told)
             count += not isinstance(event, events.EngineSeen)
             if as_json:
-                print(json_line(events.to_line(event)), flush=True)
+                print(escaped(events.to_line(event).rstrip("\n")), flush=True)
             elif line := _line(event, state):
                 print(one_line(line), flush=True)
             state = fold(state, event)
@@ -151,12 +152,6 @@ def to_json(value: Any) -> str:
     """One of our dataclasses, or a table row, as one line of JSON."""
     row = value if isinstance(value, dict) else asdict(value)
     return json.dumps({key: _json_number(item) if isinstance(item, float) else item for key, item in row.items()})
-
-
-def json_line(line: str) -> str:
-    """The same JSON without its line end, and unable to steer the terminal: what cannot be printed is escaped."""
-    line = line.rstrip("\n")
-    return line if line.isprintable() else "".join(it if it.isprintable() else json.dumps(it)[1:-1] for it in line)
 
 
 def _line(event: events.Event, state: RunState) -> str:

@@ -13,6 +13,7 @@ from tui.run.export_commands import Export
 from tui.run.export_jobs import JobState
 from tui.run.exports import Exported, Record, list_exports, proof_words, read_record, record_table, uses
 from tui.run.folder import RunFolder
+from tui.run.lines import escaped
 from tui.run.watcher import follow
 
 
@@ -52,7 +53,7 @@ def _watch(asked: Export, folder: RunFolder, as_json: bool) -> int:
     for event in follow(folder, until):
         state = export_jobs.fold(state, event)
         if as_json and not isinstance(event, events.EngineSeen):
-            print(console.json_line(events.to_line(event)), flush=True)
+            print(escaped(events.to_line(event).rstrip("\n")), flush=True)
         elif (line := _line(asked, state)) != told and not state.ended:
             console.say(line)
             told = line

@@ -1,6 +1,14 @@
-"""Numbers as people read them."""
+"""Numbers, and text from elsewhere, as people read them."""
 
 from __future__ import annotations
+
+_PICTURES = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"} | {0x7F: "\N{SYMBOL FOR DELETE}"}
+_PICTURES |= dict.fromkeys((0x2028, 0x2029), "\N{SYMBOL FOR NEWLINE}") | {0xAD: "-"}
+_PICTURES |= dict.fromkeys((0x200D, 0xFE0F), "\N{ZERO WIDTH NON-JOINER}")  # terminals differ in how wide the joined sign is
+_PICTURES |= dict.fromkeys(
+    (*range(0x80, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xE0000, 0xE0080)),
+    "\N{REPLACEMENT CHARACTER}",
+)
 
 
 def seconds(value: float | None) -> str:
@@ -45,3 +53,8 @@ def share(value: float) -> str:
 def device(name: str) -> str:
     """``the CPU``, or ``GPU 1`` for the number of one."""
     return "the CPU" if name == "cpu" else f"GPU {name}"
+
+
+def plain(text: str) -> str:
+    """The text with control characters, writing-direction marks and hidden letters made visible; lines and tabs stay."""
+    return text.translate(_PICTURES)

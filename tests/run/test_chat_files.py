@@ -99,7 +99,21 @@ def test_a_set_is_written_as_lines_and_as_a_table(tmp_path: Path) -> None:
     written = prompt_set.save(answers(), tmp_path / "answers")
     assert [path.name for path in written] == ["answers.jsonl", "answers.md"]
     rows = [json.loads(line) for line in written[0].read_text().splitlines()]
-    assert rows[1]["answers"]["tuned"] == {"text": " $ ls\n", "tokens": 2, "seconds": 0.25, "exact": True}
+    assert rows[1]["answers"]["tuned"] == {"text": " $ ls\n", "tokens": 2, "seconds": 0.25, "error": "", "exact": True}
     table = written[1].read_text()
     assert "b\\|c" in table and "&lt;b>no" in table
     assert len({line.replace("\\|", "").count("|") for line in table.splitlines() if line.startswith("|")}) == 1
+
+
+def test_no_file_of_answers_can_steer_a_terminal(tmp_path: Path) -> None:
+    hostile = "\x1b]0;title\x07 \x9b2J \u202egnp \u2028 日本 مرحبا"
+    heard = Answered(id="s", voice="tuned", prompt=hostile, reference=hostile, text=hostile)
+    long = Answered(id="s", at=1, voice="tuned", prompt="x", reference="y", error="too long")
+    found = prompt_set.fold_answered(prompt_set.fold_answered(PromptSet("s", ("tuned",), hostile), heard), long)
+    written = [path.read_text(encoding="utf-8") for path in prompt_set.save(found, tmp_path / "answers")]
+    example_file.add_example(tmp_path / "mine.jsonl", [Message("user", hostile)])
+    written.append((tmp_path / "mine.jsonl").read_text(encoding="utf-8"))
+    for text in written:
+        assert text.replace("\n", "").isprintable() and "日本 مرحبا" in text
+    assert json.loads(written[0].splitlines()[0])["prompt"] == hostile == json.loads(written[2])["messages"][0]["content"]
+    assert prompt_set.measure(found, "tuned").answered == 1 and "too long" in written[1]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tui.run.chat_commands import Message
-from tui.run.lines import append_line
+from tui.run.lines import append_line, escaped
 
 HEAD_BYTES = 1 << 20
 
@@ -39,4 +39,4 @@ def why_not(path: Path) -> str:
 def add_example(path: Path, messages: Sequence[Message]) -> None:
     """Add one conversation as one line, whole or not at all. Raises OSError."""
     row = {"messages": [{"role": message.role, "content": message.content} for message in messages]}
-    append_line(path, json.dumps(row, ensure_ascii=False) + "\n")
+    append_line(path, escaped(json.dumps(row, ensure_ascii=False)) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -40,6 +41,11 @@ def _is_cut_off(handle: int) -> bool:
         before = size
         time.sleep(MOMENT_S)  # another writer's line is seen to grow page by page
     return False
+
+
+def escaped(line: str) -> str:
+    """The same JSON, unable to steer a terminal or to end its line: what cannot be printed is escaped."""
+    return line if line.isprintable() else "".join(it if it.isprintable() else json.dumps(it)[1:-1] for it in line)
 
 
 def as_line(adapter: TypeAdapter[Any], value: Any) -> str:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tui.run.chat_events import Answered, Voice
+from tui.run.lines import escaped
 from tui.session.file import write_atomic
+from tui.words import plain
 
 CELL = 300
 """Longer texts are cut in a Markdown table."""
@@ -19,8 +21,10 @@ class SetAnswer:
     """What one voice answered."""
 
     text: str
-    tokens: int
-    seconds: float
+    tokens: int = 0
+    seconds: float = 0.0
+    error: str = ""
+    """Why there is none."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,10 @@ class SetRow:
 
     def exact(self, voice: Voice) -> bool | None:
         """Whether an answer equals the reference once white space around them is removed; None where that is unknown."""
-        if voice not in self.answers or not self.reference:
+        answer = self.answers.get(voice)
+        if answer is None or answer.error or not self.reference:
             return None
-        return self.answers[voice].text.strip() == self.reference.strip()
+        return answer.text.strip() == self.reference.strip()
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def fold_answered(found: PromptSet, event: Answered) -> PromptSet:
         return replace(found, done=True, error=event.error, of=event.of or found.of)
     rows = [*found.rows, *(SetRow("") for _ in range(event.at + 1 - len(found.rows)))]
     row = rows[event.at]
-    answers = row.answers | {event.voice: SetAnswer(event.text, event.tokens, event.seconds)}
+    answers = row.answers | {event.voice: SetAnswer(event.text, event.tokens, event.seconds, event.error)}
     rows[event.at] = SetRow(event.prompt or row.prompt, event.reference or row.reference, answers)
     return replace(found, rows=tuple(rows), of=max(event.of, len(rows)))
 
@@ -92,7 +97,7 @@ def stopped(found: PromptSet) -> PromptSet:
 
 def measure(found: PromptSet, voice: Voice) -> Measure:
     """The measures of one voice."""
-    answers = [row.answers[voice] for row in found.rows if voice in row.answers]
+    answers = [it for row in found.rows if (it := row.answers.get(voice)) and not it.error]
     judged = [exact for row in found.rows if (exact := row.exact(voice)) is not None]
     count = max(1, len(answers))
     tokens, seconds = sum(it.tokens for it in answers) / count, sum(it.seconds for it in answers) / count
@@ -116,10 +121,11 @@ def to_jsonl(found: PromptSet) -> str:
     lines = []
     for row in found.rows:
         answers = {
-            voice: {"text": it.text, "tokens": it.tokens, "seconds": round(it.seconds, 3), "exact": row.exact(voice)}
+            voice: {**vars(it), "seconds": round(it.seconds, 3), "exact": row.exact(voice)}
             for voice, it in row.answers.items()
         }
-        lines.append(json.dumps({"prompt": row.prompt, "reference": row.reference, "answers": answers}, ensure_ascii=False))
+        told = {"prompt": row.prompt, "reference": row.reference, "answers": answers}
+        lines.append(escaped(json.dumps(told, ensure_ascii=False)))
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -146,11 +152,11 @@ def _cells(row: SetRow, voices: tuple[Voice, ...]) -> Iterator[str]:
             yield from ("", "", "", "")
         else:
             exact = {True: "yes", False: "no", None: ""}[row.exact(voice)]
-            yield from (_cell(it.text), str(it.tokens), f"{it.seconds:.1f}", exact)
+            yield from (_cell(it.error or it.text), str(it.tokens), f"{it.seconds:.1f}", exact)
 
 
 def _cell(text: str) -> str:
-    """One line that cannot end its cell or begin a tag."""
-    line = " ".join(text.split())
+    """One line that cannot end its cell, begin a tag or steer a terminal."""
+    line = plain(" ".join(text.split()))
     line = line[:CELL] + "…" if len(line) > CELL else line
     return line.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -11,13 +11,8 @@ from textual.color import Color
 from textual.content import Content
 from textual.filter import LineFilter
 
-_PICTURES = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"} | {0x7F: "\N{SYMBOL FOR DELETE}"}
-_PICTURES |= dict.fromkeys((0x2028, 0x2029), "\N{SYMBOL FOR NEWLINE}") | {0xAD: "-"}
-_PICTURES |= dict.fromkeys((0x200D, 0xFE0F), "\N{ZERO WIDTH NON-JOINER}")  # terminals differ in how wide the joined sign is
-_PICTURES |= dict.fromkeys(
-    (*range(0x80, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xE0000, 0xE0080)),
-    "\N{REPLACEMENT CHARACTER}",
-)
+from tui.words import plain as plain
+
 _FLAGS = range(0x1F1E6, 0x1F200)
 _DISPUTED = re.compile(
     "[\0-\x1f\x7f-\x9f\xad\u061c\u115f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe0f\ufeff\uffa0-\uffa1"
@@ -27,11 +22,6 @@ _DISPUTED = re.compile(
 MOST_MARKS = 8
 """Of the accents on one letter."""
 _FLOOD = re.compile(f"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{{{MOST_MARKS},}}")
-
-
-def plain(text: str) -> str:
-    """The text with control characters, writing-direction marks and hidden letters made visible; lines and tabs stay."""
-    return text.translate(_PICTURES)
 
 
 def foreign(text: str) -> Content:

@@ -18,7 +18,7 @@ from tui.run import prompt_set
 from tui.run.chat_commands import PromptSource
 from tui.run.chat_events import Voice
 from tui.run.partners import Around
-from tui.run.prompt_set import PromptSet, SetRow, measure, measure_words
+from tui.run.prompt_set import PromptSet, SetAnswer, SetRow, measure, measure_words
 from tui.run.said import difference
 from tui.screens.chat_messages import AnswerCancelled, PromptSetSent
 from tui.screens.dialogs.base import Dialog
@@ -172,7 +172,7 @@ class PromptSetScreen(Dialog[None]):
             answer = row.answers.get(voice)
             exact = {True: "✓", False: "✗", None: ""}[row.exact(voice)]
             told += (
-                [cell(answer.text, width), str(answer.tokens), f"{answer.seconds:.1f}", exact]
+                [cell(shown(answer), width), str(answer.tokens), f"{answer.seconds:.1f}", exact]
                 if answer
                 else ["…" if not found.done else "", "", "", ""]
             )
@@ -221,6 +221,11 @@ def title(found: PromptSet) -> str:
     return "\n".join(lines)
 
 
+def shown(answer: SetAnswer) -> str:
+    """What was answered, or why nothing was."""
+    return f"✗ {answer.error}" if answer.error else answer.text
+
+
 def detail(row: SetRow, found: PromptSet) -> Content:
     """One row in full."""
     parts = [Content.styled("prompt\n", "bold"), foreign(row.prompt)]
@@ -230,7 +235,7 @@ def detail(row: SetRow, found: PromptSet) -> Content:
         if answer := row.answers.get(voice):
             against = row.reference or next((it.text for other, it in row.answers.items() if other != voice), "")
             parts.append(Content.styled(f"\n\n{voice}\n", "bold"))
-            marked = difference(answer.text, against)
+            marked = difference(shown(answer), against)
             parts += [
                 Content.styled(plain(text), "bold underline") if differs and marked.compared and against else foreign(text)
                 for text, differs in marked.left
