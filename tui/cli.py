@@ -114,7 +114,10 @@ def demo(steps: Annotated[int | None, typer.Option(min=1, help="Updates of the w
 
 @app.command()
 def run(session: SessionFile, as_json: AsJson = False, trust: Trust = False) -> None:
-    """Train here, in the foreground, one line a step; Ctrl-C stops and saves."""
+    """Train here, in the foreground, one line a step; Ctrl-C stops and saves.
+
+    At the end the memory is given back; `start` keeps the model for a while, so that a chat need not load it again.
+    """
     from tui import console
 
     loaded = load_checked(session, trust)
@@ -124,12 +127,14 @@ def run(session: SessionFile, as_json: AsJson = False, trust: Trust = False) -> 
     if not as_json:
         console.print_comparison(loaded, state)
     _release(folder)
+    if state.result and not as_json:
+        console.say(f"the memory is given back; to load the result and talk to it: unsloth-tui chat {folder.name}")
     raise typer.Exit(int(state.status not in ("finished", "stopped")))
 
 
 @app.command()
 def start(session: SessionFile, trust: Trust = False) -> None:
-    """Train detached: print the run's name and return."""
+    """Train detached: print the run's name and return. The model stays loaded for a while after, to chat with."""
     print(_start(load_checked(session, trust)).name)
 
 
