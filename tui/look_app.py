@@ -33,6 +33,8 @@ class LookApp(PatientApp):
     remembered: var[Remembered] = var(Remembered)
 
     def __init__(self) -> None:
+        if "STY" in os.environ:  # GNU screen hands on what its terminal can do, and garbles more than 256 colours
+            os.environ.pop("COLORTERM", None)
         super().__init__()
         self.user_themes = UserThemes()
         self.ascii = AsciiFilter(enabled=wanted(os.environ))

@@ -37,6 +37,16 @@ def test_every_letter_keeps_its_columns() -> None:
     assert in_ascii("┌─┐") == "+-+" and in_ascii("⣿") == "#" and in_ascii("⠁") == "."
 
 
+@pytest.mark.parametrize(("within", "colours"), [({}, "truecolor"), ({"STY": "1234.pts-0.box"}, "256")])
+def test_screen_is_not_sent_colours_that_it_garbles(
+    within: dict[str, str], colours: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STY", raising=False)
+    for name, value in {"COLORTERM": "truecolor", "TERM": "screen.xterm-256color", **within}.items():
+        monkeypatch.setenv(name, value)
+    assert UnslothTui().console.color_system == colours
+
+
 async def test_every_place_is_painted_in_ascii(demo_run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", "C")
     monkeypatch.delenv("LC_ALL", raising=False)
