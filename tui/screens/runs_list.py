@@ -20,6 +20,8 @@ from tui.widgets.empty import Empty
 from tui.widgets.foreign import foreign
 
 REFRESH_S = 2.0
+SIGN_COLUMNS = 2
+"""The mark and the sign of how it stands, before the columns with a head."""
 
 
 class RunsList(PlaceScreen):
@@ -128,7 +130,7 @@ class RunsList(PlaceScreen):
         """Fill the table anew, and leave the cursor on this run."""
         scroll = self.table.scroll_offset
         self.table.clear(columns=True)
-        self.table.add_columns("", "", *self.heads)
+        self.table.add_columns(*[""] * SIGN_COLUMNS, *self.heads)
         self.table.add_rows(runs_text.cells(row, row.name in self.marked) for row in self.rows)
         names = [row.name for row in self.rows]
         self.table.move_cursor(row=names.index(at.name) if at and at.name in names else 0, animate=False)
@@ -182,8 +184,19 @@ class RunsList(PlaceScreen):
         self.table.focus()
 
     def action_sort(self) -> None:
-        self.sorted_by, self.backwards = (self.sorted_by + 1) % len(runs_text.COLUMNS), False
+        self.sort_by((self.sorted_by + 1) % len(runs_text.COLUMNS))
+
+    def sort_by(self, column: int) -> None:
+        """Sort by one of the columns."""
+        self.sorted_by, self.backwards = column, False
         self.show_rows()
+
+    def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
+        column = event.column_index - SIGN_COLUMNS
+        if column == self.sorted_by:
+            self.action_reverse()
+        elif column >= 0:
+            self.sort_by(column)
 
     def action_reverse(self) -> None:
         self.backwards = not self.backwards

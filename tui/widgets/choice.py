@@ -56,8 +56,7 @@ class Choice(Widget, can_focus=True):
         return every if len(self.words) <= ALL_SHOWN else max(len(word) + 4 for word in self.words)
 
     def render(self) -> Content:
-        chosen = f"‹{self.value}›"
-        return Content.assemble(*((word, "bold" if word.replace(" ", "") == chosen else "dim") for word in self._shown))
+        return Content.assemble(*((word, "bold" if word.startswith("‹") else "dim") for word in self._shown))
 
     def action_move(self, by: int) -> None:
         at = self.words.index(self.value) if self.value in self.words else 0
