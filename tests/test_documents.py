@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
+import subprocess
+import tomllib
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +22,14 @@ from tui.run.preflight import preflight
 from tui.session import file
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
+PAGES = [README, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
 RECIPES = sorted((ROOT / "docs" / "recipes").glob("*.toml"))
 SPOKEN = re.compile(r"(?<![\w/.-])unsloth-tui((?: [^\s`#&|;]+)*)")
 """A command as it stands in a block or between backticks."""
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
+MARKERS = {line.partition(":")[0] for line in PYPROJECT["tool"]["pytest"]["ini_options"]["markers"]}
 COMMANDS: Any = typer.main.get_command(cli.app)
 WORDS = {"SESSION.toml": "a.toml", "STEP": "3", "N": "3", "KIND": "gguf", "FILE": "a.svg", "same|fastest": "same"}
 
@@ -59,6 +67,33 @@ def test_a_command_that_is_written_down_can_be_typed(told: str) -> None:
     assert words[0] in COMMANDS.commands or words[0].endswith(".toml"), f"there is no command {words[0]}"
     if len(words) > 1 and words[0] in COMMANDS.commands:  # a name alone is spoken of, not typed
         parse(COMMANDS, words)
+
+
+def other_commands() -> list[str]:
+    """The lines of the pages that are typed for other programs."""
+    blocks = [
+        line.strip().partition("  ")[0]
+        for page in (README, CONTRIBUTING)
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if re.match(r"    (?:[A-Z_]+=\S+ )?(?:uv|pip|cmake) ", line)
+    ]
+    spoken = re.findall(r"`((?:uv|python) [^`]+)`", "".join(page.read_text(encoding="utf-8") for page in PAGES))
+    return [*dict.fromkeys([*blocks, *spoken])]
+
+
+@pytest.mark.parametrize("told", other_commands())
+def test_what_is_typed_for_other_programs_names_what_there_is(told: str) -> None:
+    assert subprocess.run(["bash", "-n", "-c", told]).returncode == 0
+    words = shlex.split(told)
+    for before, word in pairwise(words):
+        if re.match(r"(?:~/unsloth-tui/|tests/|bench/|docs/)", word):
+            assert (ROOT / word.removeprefix("~/unsloth-tui/")).exists(), word
+        if before == "--extra":
+            assert word in PROJECT["optional-dependencies"], word
+        if before == "-m" and "pytest" in words:
+            assert word.removeprefix("not ") in MARKERS, word
+        elif before == "-m":
+            assert importlib.util.find_spec(word), word
 
 
 def test_every_command_is_written_down_in_the_readme() -> None:
