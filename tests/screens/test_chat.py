@@ -297,6 +297,7 @@ async def test_another_model_and_a_second_checkpoint_are_chosen_by_letters(ready
         await talk.reply(await talk.say("hi"))
         await talk.pilot.press("f8")
         await until(talk.pilot, lambda: isinstance(talk.app.screen, PartnerDialog) and talk.app.screen.partners is not None)
+        assert all(partner.title for partner in talk.app.screen.listed)  # the working directory is none of them
         await talk.pilot.press(*"20 updates", "alt+w")
         other = await talk.say("beside")
         assert [(it.voice, Path(it.adapter).name) for it in other.speakers] == [("tuned", ""), ("other", "checkpoint-20")]

@@ -54,8 +54,8 @@ class ModelCard:
 
 
 def is_path(name: str) -> bool:
-    """Whether a model name means a folder rather than a name on the hub."""
-    return name.startswith(("/", "./", "../", "~")) or name.count("/") > 1 or _is_folder(name)
+    """Whether a model name means a folder rather than a name on the hub; nothing at all means neither."""
+    return name.startswith(("/", "./", "../", "~")) or name.count("/") > 1 or (name != "" and _is_folder(name))
 
 
 def read_model(name: str) -> ModelCard:
