@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import write_safetensors
 from tests.run.conftest import write_holder
+from tui.catalog.shape import shape_from_config
 from tui.machine import llama_cpp
 from tui.run import commands, events, export_ahead, export_jobs, trash
 from tui.run.export_ahead import look_ahead
@@ -321,3 +322,13 @@ def test_there_is_a_line_to_copy_for_each_program(run: RunFolder) -> None:
         lines = uses(next(it for it in list_exports(run) if it.path == place))
         assert list(lines) == programs
         assert all(str(place) in line for line in lines.values())
+
+
+@pytest.mark.parametrize(("quantisation", "written"), [("q4_k_m", 105_454_080), ("q8_0", 144_811_008), ("f16", 270_885_888)])
+def test_the_size_of_a_gguf_file_is_foretold(quantisation: str, written: int) -> None:
+    """As llama.cpp wrote SmolLM2-135M."""
+    config = {"num_hidden_layers": 30, "hidden_size": 576, "vocab_size": 49152, "num_attention_heads": 9}
+    config |= {"num_key_value_heads": 3, "intermediate_size": 1536, "tie_word_embeddings": True}
+    shape = shape_from_config(config)
+    assert shape is not None
+    assert export_ahead.gguf_bytes(quantisation, shape.parameters, shape) == pytest.approx(written, rel=0.03)

@@ -34,6 +34,10 @@ LIBRARIES_BYTES = 1_300_000_000
 CPU_BYTES_A_WEIGHT = 8
 """On a CPU: the model in 16 bits, a copy whose weights are merged in 32, and the part that is being written."""
 GPU_SPARE_BYTES = 1_000_000_000
+Q6_BITS, Q8_BITS, SUPER_BLOCK = 6.6, 8.5, 256
+"""Bits of a weight in llama.cpp's Q6_K and Q8_0, and the weights of a row that its K forms round together."""
+NARROW = 1.2
+"""Q5_0 has so many times the bits of Q4_K, Q8_0 those of Q6_K: what rows take that SUPER_BLOCK does not divide."""
 ROOM = 1.1
 """Sizes are known to a tenth."""
 PROGRAMS = "UNSLOTH_LLAMA_CPP_PATH can name the folder of a built llama.cpp (llama-quantize and convert_hf_to_gguf.py in it)"
@@ -162,11 +166,19 @@ def _disk(asked: Export, parameters: int, shape: ModelShape | None, place: Place
         return rounded, rounded + BYTES_16 * parameters
     if asked.to == "merged-16bit":
         return BYTES_16 * parameters, BYTES_16 * parameters
-    bits = {it.name: it.bits for it in offered()}
-    result = sum(bits.get(name, 16.0) / 8 * parameters for name in asked.quantisations)
+    result = sum(gguf_bytes(name, parameters, shape) for name in asked.quantisations)
     merged = 4.0 if place == "cpu" else 2.0  # a CPU stages the merged weights unrounded
     between = 0.0 if set(asked.quantisations) <= {"bf16", "f16"} else 2.0
     return result, result + (merged + between) * parameters
+
+
+def gguf_bytes(quantisation: str, parameters: int, shape: ModelShape | None) -> float:
+    """What a file takes: llama.cpp keeps embeddings at six bits or more, and rounds narrow rows to the next simpler form."""
+    bits = {it.name: it.bits for it in offered()}.get(quantisation, 16.0)
+    embeddings = shape.embedding_parameters if shape else 0
+    narrow = shape is not None and shape.hidden % SUPER_BLOCK != 0 and bits < Q8_BITS
+    most = max(bits, Q8_BITS if narrow else Q6_BITS)
+    return (most * embeddings + bits * (NARROW if narrow else 1) * (parameters - embeddings)) / 8
 
 
 def _free_gpu_bytes(session: Session) -> int | None:

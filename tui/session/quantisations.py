@@ -26,7 +26,7 @@ class Quantisation:
 
     name: str
     bits: float
-    """Bits a weight, on average over an 8B Llama, as llama.cpp's own table has it; a small model takes more."""
+    """Bits a weight, on average over an 8B Llama, as llama.cpp's own table has it."""
     text: str
     """One line on size and quality."""
 
