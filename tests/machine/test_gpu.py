@@ -113,3 +113,35 @@ def test_a_driver_without_a_device_is_told_apart(driver: Callable[..., None], fa
 def test_a_driver_that_hides_its_version_is_no_error(driver: Callable[..., None]) -> None:
     driver("nvmlSystemGetDriverVersion")
     assert gpu.driver_version() == ""
+
+
+@pytest.mark.parametrize(
+    ("visible", "processes", "used"),
+    [
+        (None, 1, (0,)),
+        (None, 2, (0, 1)),
+        ("2", 1, (2,)),
+        ("3,1", 2, (3, 1)),
+        ("3,1", 1, (3,)),
+        ("GPU-c, GPU-a", 2, (2, 0)),
+        ("GPU-c0ffee", 1, (2,)),
+        ("1,9,0", 3, (1,)),
+        ("", 1, ()),
+    ],
+)
+def test_a_run_is_told_the_power_and_work_of_the_gpus_that_it_computes_on(
+    driver: Callable[..., None], monkeypatch: pytest.MonkeyPatch, visible: str | None, processes: int, used: tuple[int, ...]
+) -> None:
+    """The queue, the Model screen and CUDA_VISIBLE_DEVICES may name any of them, by number or by UUID."""
+    driver(nvmlDeviceGetCount=4)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda index: index)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetUUID", lambda index: f"GPU-{'abcd'[index]}0ffee-1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible or "")
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert gpu.computed_on(processes) == used
+
+
+def test_without_a_driver_a_run_computes_on_no_gpu(driver: Callable[..., None]) -> None:
+    driver("nvmlInit")
+    assert gpu.computed_on(1) == ()

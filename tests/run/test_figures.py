@@ -32,8 +32,9 @@ def trained(updates: int, seconds: float = 2.0, start: float = 100.0) -> RunStat
     return fold_all([PLAN, ev.PhaseChanged(time=start, phase="training"), *steps])
 
 
-def sampled(watts: float, busy: int, at: float, index: int = 0) -> ev.MachineSampled:
-    return ev.MachineSampled(time=at, devices=(GpuReading(index, "GPU", power_watts=watts, utilisation_percent=busy),))
+def sampled(watts: float, busy: int, at: float, used: tuple[int, ...] = (0,), count: int = 1) -> ev.MachineSampled:
+    devices = (GpuReading(index, "GPU", power_watts=watts, utilisation_percent=busy) for index in range(count))
+    return ev.MachineSampled(time=at, devices=tuple(devices), used=used)
 
 
 # ---- the time until it begins
@@ -130,15 +131,14 @@ def test_the_share_of_peak_is_that_of_the_measured_run() -> None:
 def test_energy_is_the_power_times_the_time_and_a_gap_is_not_made_up() -> None:
     samples = [sampled(300.0, 90, 100.0), sampled(500.0, 90, 105.0), sampled(500.0, 90, 9000.0), sampled(500.0, 90, 9005.0)]
     state = fold_all(samples)
-    assert figures.energy_wh(state, None) == pytest.approx((400 * 5 + 500 * 5) / 3600)
-    assert figures.mean_watts(state, None) == pytest.approx(450.0)
+    assert figures.energy_wh(state) == pytest.approx((400 * 5 + 500 * 5) / 3600)
+    assert figures.mean_watts(state) == pytest.approx(450.0)
 
 
 def test_a_gpu_that_the_run_does_not_use_does_not_cost_it() -> None:
-    session = file.replace_value(Session(), "model.device", "1")
-    state = fold_all([sampled(300.0, 90, 100.0, index=0), sampled(300.0, 90, 105.0, index=0)])
-    assert figures.energy_wh(state, session) is None
-    assert figures.energy_wh(state, Session()) is not None
+    state = fold_all([sampled(300.0, 90, at, used=(1, 3), count=4) for at in (100.0, 105.0)])
+    assert figures.mean_watts(state) == pytest.approx(600.0)
+    assert figures.energy_wh(fold_all([sampled(300.0, 90, at, used=()) for at in (100.0, 105.0)])) is None
 
 
 def test_memory_is_told_as_the_notebook_tells_it() -> None:
@@ -154,7 +154,7 @@ def test_memory_is_told_as_the_notebook_tells_it() -> None:
 def test_a_real_run_has_its_figures() -> None:
     state = fold_all(event for line in RECORDED.read_bytes().splitlines() if (event := ev.from_line(line)))
     assert figures.samples_seen(state) == 480
-    assert figures.energy_wh(state, None) is None  # on a processor nothing tells
+    assert figures.energy_wh(state) is None  # on a processor nothing tells
     assert figures.seconds_an_update(state) == pytest.approx(1.3, rel=0.2)
 
 

@@ -101,9 +101,8 @@ def test_every_figure_and_gauge_of_live_is_explained() -> None:
     for line in RECORDED.read_bytes().splitlines():
         if event := told.from_line(line):
             state = fold(state, event)
-    session = file.parse((RECORDED.parents[2] / "sample_data" / "shell.toml").read_text())
-    names = {name for group in groups(state, session, state.last_event) for name, _ in group.rows}
-    names |= {line.partition("  ")[0] for line in essential_lines(state, session, state.last_event, 0) if "  " in line}
+    names = {name for group in groups(state, state.last_event) for name, _ in group.rows}
+    names |= {line.partition("  ")[0] for line in essential_lines(state, state.last_event, 0) if "  " in line}
     names |= {gauge.label for gauge in (*gpu_gauges(GPU), *host_gauges(HOST))}
     assert names <= FIGURES.keys()
 

@@ -57,16 +57,16 @@ def test_another_process_on_the_gpu_is_named_and_the_engine_is_not() -> None:
 
 def test_each_of_several_processes_is_told_and_one_alone_is_not() -> None:
     alone = RunState(steps=Series([step(1)]))
-    assert "Processes" not in [group.title for group in groups(alone, None, 0.0)]
+    assert "Processes" not in [group.title for group in groups(alone, 0.0)]
     ranks = tuple(
         RankReading(rank=at, host="a", device=f"GPU {at}", tokens_per_s=900.0 + at, peak_memory_bytes=3 << 30)
         for at in (0, 1)
     )
     told = replace(alone, ranks=ranks)
-    assert groups(told, None, 0.0)[-1].lines() == [
+    assert groups(told, 0.0)[-1].lines() == [
         "Processes", "  rank 0        900/s, 3 GiB, GPU 0", "  rank 1        901/s, 3 GiB, GPU 1",
     ]  # fmt: skip
-    assert "processes 2, 900–901/s" in essential_lines(told, None, 0.0, 0)
+    assert "processes 2, 900–901/s" in essential_lines(told, 0.0, 0)
 
 
 def test_a_strip_shows_the_oldest_first() -> None:

@@ -27,7 +27,7 @@ from tui.engine.together import Together
 from tui.engine.vigil import Vigil
 from tui.engine.warm import Warm
 from tui.engine.work import work
-from tui.machine.gpu import GpuReading, read_gpus
+from tui.machine.gpu import GpuReading, computed_on, read_gpus
 from tui.machine.host import read_host
 from tui.run import commands, events
 from tui.run.folder import RunFolder
@@ -134,7 +134,7 @@ def _listen(
     together: Together,
 ) -> None:
     next_beat = next_sample = 0.0
-    vigil = Vigil(_limits(folder))
+    vigil, used = Vigil(_limits(folder)), computed_on(int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     belonging = Belonging(folder, relocks=together.size == 1 and LAUNCHED not in os.environ)
     while worker.is_alive():
         asked.extend(heard(tail))
@@ -154,7 +154,7 @@ def _listen(
                     return
         if now >= next_sample and owner is None:
             gpus = read_gpus()
-            emit(events.MachineSampled(devices=gpus, host=read_host()))
+            emit(events.MachineSampled(devices=gpus, used=used, host=read_host()))
             _watch(vigil, folder, gpus, control, emit)
             next_sample = now + SAMPLE_S
         worker.join(LISTEN_S)

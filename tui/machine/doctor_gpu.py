@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from tui import words
 from tui.machine.box import Driver, Facts, Gpu, Kernels, Torch, Unknown
 from tui.machine.finding import Finding
+from tui.machine.gpu import shown
 
 BFLOAT16, CUDA_13_LEAST, UNSLOTH_LEAST = (8, 0), (7, 5), (7, 0)
 """Compute capabilities: the first with bfloat16, the least that CUDA 13 compiles for (its release notes), and Unsloth's."""
@@ -119,7 +120,7 @@ def _why_unusable(gpu: Gpu, facts: Facts) -> tuple[str, str]:
     driver = facts.driver if isinstance(facts.driver, Driver) else Driver()
     if gpu.now.name == "lost":
         return "it does not answer", "restart this machine"
-    if gpu not in _visible(driver):
+    if gpu.now.index not in shown([it.uuid for it in driver.gpus], driver.visible):
         return f"hidden by CUDA_VISIBLE_DEVICES={driver.visible}", "unset that, or name this GPU in it"
     if isinstance(facts.kernels, Kernels) and (told := _why_not_built_for(gpu, driver, facts.kernels)):
         return told
@@ -143,23 +144,6 @@ def _why_not_built_for(gpu: Gpu, driver: Driver, kernels: Kernels) -> tuple[str,
     if gpu.capability and gpu.capability < least:
         return f"too old: {_dotted(least)} is the least", "train on the processor, or on another GPU"
     return None
-
-
-def _visible(driver: Driver) -> list[Gpu]:
-    """The GPUs that CUDA_VISIBLE_DEVICES leaves, by number or UUID; as in CUDA, what follows a wrong one is not seen."""
-    if driver.visible is None:
-        return list(driver.gpus)
-    seen: list[Gpu] = []
-    for name in driver.visible.split(","):
-        found = [gpu for gpu in driver.gpus if _is_named(gpu, name.strip())]
-        if not found:
-            break
-        seen += found
-    return seen
-
-
-def _is_named(gpu: Gpu, name: str) -> bool:
-    return name == str(gpu.now.index) or (name.startswith("GPU-") and gpu.uuid.startswith(name))
 
 
 def _has_code_for(capability: tuple[int, int], arches: Iterable[str]) -> bool:

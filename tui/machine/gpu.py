@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -97,6 +98,33 @@ def uuid_of(index: int) -> str:
     """The name of a GPU that stays the same whatever the others are; empty where the driver does not tell."""
     handle = None if _driver() else _or_none(lambda: pynvml.nvmlDeviceGetHandleByIndex(index))
     return "" if handle is None else _text(_or_none(lambda: pynvml.nvmlDeviceGetUUID(handle)) or "")
+
+
+def shown(uuids: Sequence[str], visible: str | None) -> list[int]:
+    """The indices of the GPUs that CUDA_VISIBLE_DEVICES shows, in its order; all where it is not set.
+
+    `uuids` are those of all GPUs, by their index. A UUID may be cut short, and what follows a wrong name is not seen (CUDA
+    C++ Programming Guide, CUDA Environment Variables).
+    """
+    if visible is None:
+        return list(range(len(uuids)))
+    found: list[int] = []
+    for name in map(str.strip, visible.split(",")):
+        meant = [index for index, uuid in enumerate(uuids) if _is_named(name, index, uuid)]
+        if not meant:
+            break
+        found += meant
+    return found
+
+
+def _is_named(name: str, index: int, uuid: str) -> bool:
+    return name == str(index) or (name.startswith("GPU-") and uuid.startswith(name))
+
+
+def computed_on(processes: int) -> tuple[int, ...]:
+    """The indices of the GPUs that so many processes with this environment compute on: the first that CUDA shows them."""
+    count = 0 if _driver() else _or_none(pynvml.nvmlDeviceGetCount) or 0
+    return tuple(shown([uuid_of(index) for index in range(count)], os.environ.get("CUDA_VISIBLE_DEVICES"))[:processes])
 
 
 def users_of(index: int) -> tuple[GpuUser, ...]:

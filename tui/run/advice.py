@@ -70,8 +70,8 @@ def _overfitting(state: RunState, session: Session) -> Advice | None:
 
 def _speed(state: RunState, session: Session) -> Iterator[Advice]:
     training = session.training
-    busy, memory = figures.busy_share(state, session), figures.memory_use(state)
-    share = figures.utilisation(state, max(1, len(figures.device_indices(session))))
+    busy, memory = figures.busy_share(state), figures.memory_use(state)
+    share = figures.utilisation(state)
     row = state.last_step.tokens / max(1, figures.samples_seen(state)) if state.last_step else 0.0
     short = row < SHORT_ROWS * session.model.max_seq_length
     if share is not None and share < LOW_UTILISATION and short and not training.packing:

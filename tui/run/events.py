@@ -176,10 +176,12 @@ class MemoryMeasured(Happened):
 
 @dataclass(frozen=True, kw_only=True)
 class MachineSampled(Happened):
-    """What the box was doing, for windows on another host."""
+    """What the box was doing: for windows on another host, and for what the run takes of its GPUs."""
 
     kind: Literal["gpu"] = "gpu"
     devices: tuple[GpuReading, ...] = ()
+    used: tuple[int, ...] = (0,)
+    """The indices of those that the run computes on."""
     host: HostReading | None = None
 
 

@@ -6,8 +6,6 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 from tui.run.state import RunState
-from tui.run.usage import Usage
-from tui.session.schema import Session
 
 PACE_WINDOW = 50
 """The time left is taken from so many updates at least, and from a quarter of all that were done when these are more."""
@@ -63,13 +61,13 @@ def flops_a_token(trained_parameters: int, all_parameters: int) -> int:
     return 4 * all_parameters + 2 * trained_parameters
 
 
-def utilisation(state: RunState, devices: int = 1) -> float | None:
+def utilisation(state: RunState) -> float | None:
     """Model FLOPs utilisation, 0 to 1: arithmetic that the tokens take, of what the cards can do; None where not known."""
     peak = peak_tflops(state.plan.device) if state.plan else None
     if state.plan is None or peak is None or not state.tokens_per_s:
         return None
     needed = flops_a_token(state.plan.trained_parameters, state.plan.all_parameters) * state.tokens_per_s
-    return needed / (peak * 1e12 * devices)
+    return needed / (peak * 1e12 * max(1, len(state.ranks)))
 
 
 def seconds_an_update(state: RunState) -> float | None:
@@ -138,33 +136,20 @@ def memory_use(state: RunState) -> MemoryUse | None:
     return MemoryUse(loaded.used_bytes, peak, loaded.total_bytes)
 
 
-def device_indices(session: Session | None) -> tuple[int, ...]:
-    """The GPUs that a run computes on; the first ones where it is left open, none on the processor."""
-    device = session.model.device if session else "auto"
-    if device == "cpu":
-        return ()
-    named = tuple(int(part) for part in device.split(",") if part.strip().isdecimal())
-    return named or tuple(range(session.processes if session else 1))
-
-
-def _usages(state: RunState, session: Session | None) -> list[Usage]:
-    return [usage for usage in state.usage if usage.index in device_indices(session)]
-
-
-def energy_wh(state: RunState, session: Session | None) -> float | None:
+def energy_wh(state: RunState) -> float | None:
     """Watt hours that the run's GPUs took by NVML, without the rest of the box; None where it does not tell."""
-    usages = [usage for usage in _usages(state, session) if usage.powered_s]
+    usages = [usage for usage in state.usage if usage.powered_s]
     return sum(usage.joules for usage in usages) / 3600 if usages else None
 
 
-def mean_watts(state: RunState, session: Session | None) -> float | None:
+def mean_watts(state: RunState) -> float | None:
     """Mean power of the run's GPUs together."""
-    usages = [usage for usage in _usages(state, session) if usage.powered_s]
+    usages = [usage for usage in state.usage if usage.powered_s]
     return sum(usage.joules / usage.powered_s for usage in usages) if usages else None
 
 
-def busy_share(state: RunState, session: Session | None) -> tuple[float, float] | None:
+def busy_share(state: RunState) -> tuple[float, float] | None:
     """How busy the run's GPUs were while it trained, 0 to 1, and over how many seconds that is known."""
-    usages = [usage for usage in _usages(state, session) if usage.training_s]
+    usages = [usage for usage in state.usage if usage.training_s]
     seconds = sum(usage.training_s for usage in usages)
     return (sum(usage.busy_s for usage in usages) / seconds, seconds) if usages else None

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from tui.machine.gpu import GpuReading, read_gpus, uuid_of
+from tui.machine.gpu import GpuReading, read_gpus, shown, uuid_of
 from tui.run.assigned import assigned
 from tui.run.listing import RunRow
 from tui.run.lock import holder_of
@@ -45,11 +45,8 @@ class Choice:
 def devices_here() -> tuple[Device, ...]:
     """The GPUs of this box that may be used, as they are now; the processor where there is none."""
     found = tuple(_device(gpu) for gpu in read_gpus())
-    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if allowed is not None:
-        named = {word.strip() for word in allowed.split(",")}
-        found = tuple(it for it in found if named & {it.name, str(it.index)})
-    return found or (Device(NO_GPU),)
+    allowed = shown([it.name for it in found], os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return tuple(it for it in found if it.index in allowed) or (Device(NO_GPU),)
 
 
 def _device(gpu: GpuReading) -> Device:

@@ -1,4 +1,4 @@
-"""What a run has taken of each GPU, summed up from samples of it."""
+"""What a run has taken of each of its GPUs, summed up from samples of them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def used(
     sums = {usage.index: usage for usage in before}
     earlier = {gpu.index: gpu for gpu in last.devices}
     for gpu in sample.devices:
-        if gpu.index in earlier:
+        if gpu.index in sample.used and gpu.index in earlier:
             sums[gpu.index] = _added(sums.get(gpu.index, Usage(gpu.index)), earlier[gpu.index], gpu, gap, training)
     return tuple(sums.values())
 

@@ -186,14 +186,13 @@ class LiveScreen(SteeringScreen):
 
     def show_figures(self, state: RunState, now: float) -> None:
         """All figures where there is room or they were asked for, else those that matter most."""
-        alone, session = self.panel == "figures", self.run_session
-        found = len(advise(state, session))
+        alone, found = self.panel == "figures", len(advise(state, self.run_session))
         if alone or self.size.height >= TALL:
-            told, width = groups(state, session, now), self.size.width if alone else 0
+            told, width = groups(state, now), self.size.width if alone else 0
             above, below = grouped_lines(told[:ABOVE], width), grouped_lines(told[ABOVE:], width)
             below += ["", *trouble_lines(state, found)] + (["", "result in", state.result] if state.result else [])
         else:
-            above, below = essential_lines(state, session, now, found), []
+            above, below = essential_lines(state, now, found), []
         for widget, lines in ((self.listed, above), (self.others, below)):
             widget.display = any(lines)
             self.write(widget, "\n".join(lines))

@@ -11,7 +11,6 @@ from textual.content import Content
 from tui import words
 from tui.run import figures
 from tui.run.state import RunState
-from tui.session.schema import Session
 from tui.widgets.foreign import foreign
 
 NAME_WIDTH = 14
@@ -38,7 +37,7 @@ class Group:
         return [self.title, *(f"  {name:{NAME_WIDTH}}{text}" for name, text in self.rows)]
 
 
-def essential_lines(state: RunState, session: Session | None, now: float, found: int) -> list[str]:
+def essential_lines(state: RunState, now: float, found: int) -> list[str]:
     """Whether it learns, when it ends, what it costs, whether anything is wrong: a line each, in thirty columns."""
     rows: Rows = []
     last, left = state.last_step, figures.seconds_left(state, now)
@@ -54,7 +53,7 @@ def essential_lines(state: RunState, session: Session | None, now: float, found:
     if state.ranks:
         rates = [one.tokens_per_s for one in state.ranks]
         rows.append(("processes", f"{len(rates)}, {min(rates):,.0f}–{max(rates):,.0f}/s"))
-    rows += [(name, text) for name, text in _memory(state) if name == "memory peak"] + _cost(state, session)
+    rows += [(name, text) for name, text in _memory(state) if name == "memory peak"] + _cost(state)
     short = {"memory peak": "memory"}
     lines = [f"{short.get(name, name):{SHORT_NAME_WIDTH}}{text}".rstrip() for name, text in rows]
     return [*lines, "", *trouble_lines(state, found)]
@@ -75,7 +74,7 @@ def headed(text: str) -> Content:
     return Content("\n").join(line.stylize("bold") if line.plain.split("  ")[0] in TITLES else line for line in lines)
 
 
-def groups(state: RunState, session: Session | None, now: float) -> list[Group]:
+def groups(state: RunState, now: float) -> list[Group]:
     """All figures that are known: progress, learning, speed, memory and energy, and of each of several processes."""
     found = [
         Group(title, rows)
@@ -84,8 +83,8 @@ def groups(state: RunState, session: Session | None, now: float) -> list[Group]:
             (
                 _progress(state, now),
                 _learning(state),
-                _speed(state, session),
-                [*_memory(state), *_cost(state, session)],
+                _speed(state),
+                [*_memory(state), *_cost(state)],
                 _processes(state),
             ),
             strict=True,
@@ -171,7 +170,7 @@ def _learning(state: RunState) -> Rows:
     return rows
 
 
-def _speed(state: RunState, session: Session | None) -> Rows:
+def _speed(state: RunState) -> Rows:
     last = state.last_step
     if last is None:
         return []
@@ -179,10 +178,10 @@ def _speed(state: RunState, session: Session | None) -> Rows:
         ("tokens", f"{words.count(last.tokens)}, {state.tokens_per_s or 0:,.0f}/s"),
         ("update takes", f"{state.seconds_a_step or 0:.3g} s"),
     ]
-    share = figures.utilisation(state, max(1, len(figures.device_indices(session))))
+    share = figures.utilisation(state)
     if share is not None:
         rows.append(("arithmetic", f"{share:.1%} of peak"))
-    if busy := figures.busy_share(state, session):
+    if busy := figures.busy_share(state):
         rows.append(("GPU busy", words.share(busy[0])))
     return rows
 
@@ -206,8 +205,8 @@ def _memory(state: RunState) -> Rows:
     return [(name, f"{words.size(part)}, {use.share(part):.1%}") for name, part in parts]
 
 
-def _cost(state: RunState, session: Session | None) -> Rows:
-    energy, watts = figures.energy_wh(state, session), figures.mean_watts(state, session)
+def _cost(state: RunState) -> Rows:
+    energy, watts = figures.energy_wh(state), figures.mean_watts(state)
     if energy is None or watts is None:
         return []
     return [("energy", f"{energy:.3g} Wh, {watts:.0f} W")]
