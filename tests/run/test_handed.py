@@ -10,7 +10,7 @@ import pytest
 
 from tests.slurm_programs import OTHERS, PENDING, RUNNING, Say
 from tui.machine import slurm
-from tui.run import events, hand_over, stopping, trash
+from tui.run import events, hand_over, hand_over_ahead, stopping, trash
 from tui.run.folder import RunFolder, create_run
 from tui.run.handed import Handed, read_handed, standing, submit, write_handed
 from tui.run.lines import append_line
@@ -170,6 +170,44 @@ def test_what_the_cluster_has_is_compared_with_what_is_asked_for(home: Path, say
         "cluster.nodes": "5 machines are asked for, and gpu has 4 such"
     }
     assert wrong(partition="gqu") == {"cluster.partition": "there is no partition gqu; there are debug, gpu"}
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        ("allocation failure: Invalid account or account/partition combination specified", "cluster.account"),
+        ("allocation failure: Requested time limit is invalid (missing or exceeds some limit)", "cluster.time"),
+        ("sbatch: error: Batch job submission failed: Invalid qos specification", "cluster.qos"),
+        ("sbatch: unrecognized option '--frob'", "cluster.sbatch_options"),
+        ("something else", ""),
+    ],
+)
+def test_what_slurm_would_refuse_is_said_before_anything_is_submitted(home: Path, say: Say, said: str, key: str) -> None:
+    say("sinfo", "main*|infinite|2|(null)\n")
+    calls = say("sbatch", refuses=said)
+    told = from_table({"model": {"name": "a/b", "device": "cpu"}, "cluster": {"account": "x"}})
+    (problem,) = [it for it in hand_over.look(told, "slurm") if "Slurm would not" in it.text]
+    assert (problem.key, problem.blocking, said in problem.text) == (key, True, True)
+    assert calls.read_text().startswith("--test-only ") and not (home / "runs").exists()
+
+
+def test_a_cache_of_the_hub_that_the_machines_do_not_share_is_said(
+    home: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job would look for the model where there is none, and perhaps reach no hub."""
+    monkeypatch.setenv("HF_HUB_CACHE", "/shared/hub")
+    kinds = {Path("/shared/hub"): "ext4"}
+    monkeypatch.setattr(hand_over_ahead, "file_system_of", lambda path: kinds.get(path, "nfs4"))
+
+    def said(name: str) -> list[str]:
+        found = hand_over.look(from_table({"model": {"name": name}}), "slurm")
+        return [problem.text for problem in found if problem.key == "HF_HOME"]
+
+    assert "/shared/hub lies on a disk of this machine (ext4)" in said("a/b")[0]
+    assert said(str(home)) == []
+    kinds.clear()
+    assert said("a/b") == []
+    assert "HF_HUB_CACHE=/shared/hub " in hand_over.planned(from_table({"model": {"name": "a/b"}}), "slurm")
 
 
 def test_what_needs_several_machines_is_not_begun_on_one(home: Path) -> None:

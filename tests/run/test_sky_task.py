@@ -126,6 +126,22 @@ def test_what_would_be_wrong_there_is_said_here(place: Path) -> None:
     assert "there is no file" in wrong(data={"source": str(place / "gone.jsonl")})["data.source"]
 
 
+def test_a_login_that_stays_here_is_said(place: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rented machine would be refused the model after it was paid for."""
+    token = home.parent / "token"
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(token))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+
+    def said() -> bool:
+        return any("export HF_TOKEN" in problem.text for problem in hand_over.look(session(place), "skypilot"))
+
+    assert not said()
+    token.write_text("hf_x")
+    assert said()
+    monkeypatch.setenv("HF_TOKEN", "hf_x")
+    assert not said()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not SKY, reason="SkyPilot is not installed; README says how to have it for this test")
 def test_skypilot_itself_reads_the_task(place: Path, home: Path) -> None:

@@ -55,14 +55,16 @@ async def test_what_is_shown_is_written_and_nothing_is_submitted(home: object, d
         await until(pilot, lambda: ": not submitted yet: sbatch" in str(status.render()))
     (folder,) = list_runs()
     assert without_minute((folder.job / "job.sbatch").read_text()) == without_minute(shown)
-    assert read_handed(folder) == Handed("slurm") and not calls.exists()
+    assert read_handed(folder) == Handed("slurm")
+    assert {line.split()[0] for line in calls.read_text().splitlines()} == {"--test-only"}
 
 
 async def test_what_slurm_refuses_is_shown_in_its_words(home: object, desk: Session, say: Say) -> None:
-    say("sbatch", refuses="sbatch: error: Invalid account")
+    say("sbatch")
     say("sinfo", "main*|infinite|2|gpu:8\n")
     async with UnslothTui(session=desk).run_test(size=(140, 40)) as pilot:
         dialog = await looked(pilot)
+        say("sbatch", refuses="sbatch: error: Invalid account")
         dialog.query_one("#submit", Button).press()
         await until(pilot, lambda: "it was not submitted: sbatch: error: Invalid account" in said(dialog, "found"))
 

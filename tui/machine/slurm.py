@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,9 +68,12 @@ def submit(script: Path) -> str:
     return run_program("sbatch", "--parsable", str(script)).strip().partition(";")[0]
 
 
-def try_out(script: Path) -> str:
-    """What Slurm says that it would do with a job script, which is not submitted. Raises SlurmError."""
-    return run_program("sbatch", "--test-only", str(script)).strip()
+def try_out(script: str) -> None:
+    """Ask whether Slurm would take a job script of this text, without submitting it. Raises SlurmError when it would not."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".sbatch") as file:
+        file.write(script)
+        file.flush()
+        run_program("sbatch", "--test-only", file.name)
 
 
 def cancel(job: str) -> None:

@@ -38,7 +38,8 @@ def look(session: Session, to: Place) -> list[Problem]:
     gpus = gpus_per_node(session) if to == "slurm" else sky_task.gpus_asked(session)
     facts = replace(findings.facts, gpus=gpus, bfloat16=None)
     there = replace(findings, facts=facts, ground=replace(findings.ground, gpu=None))
-    found = [*there.all_problems(session), *(cluster_ahead(session) if to == "slurm" else cloud_ahead(session))]
+    ahead = cluster_ahead(session, planned(session, to)) if to == "slurm" else cloud_ahead(session)
+    found = [*there.all_problems(session), *ahead]
     return sorted(found, key=lambda problem: not problem.blocking)
 
 

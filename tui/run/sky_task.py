@@ -19,8 +19,9 @@ HOME = "~/unsloth-tui"
 """Where the program keeps its files on a rented machine."""
 WORKDIR = "~/sky_workdir"
 """Where SkyPilot puts the folder that goes along."""
+HUB_TOKEN = "HF_TOKEN"
 SECRETS = {"wandb": "WANDB_API_KEY", "comet_ml": "COMET_API_KEY", "swanlab": "SWANLAB_API_KEY"}
-"""The variables in which reporters find their keys; the hub's is taken along wherever it is set."""
+"""The variables in which reporters find their keys; `HUB_TOKEN` is taken along wherever it is set."""
 IDLE_MINUTES = 60
 """A machine without a bucket waits so long after the run to be asked for its result, and is then stopped, not deleted."""
 
@@ -108,7 +109,7 @@ def name_of(folder: RunFolder) -> str:
 
 def launch_words(session: Session, folder: RunFolder, task: Path) -> list[str]:
     """The command that launches it: with a bucket a managed job that goes on elsewhere, without one a machine of its own."""
-    wanted = ["HF_TOKEN", SECRETS.get(session.training.report_to, "")]
+    wanted = [HUB_TOKEN, SECRETS.get(session.training.report_to, "")]
     secrets = [word for name in wanted if os.environ.get(name) for word in ("--secret", name)]
     if session.cluster.bucket:
         words = ["sky", "jobs", "launch", "--name", name_of(folder)]

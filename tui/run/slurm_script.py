@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from tui.machine.probes import hub_cache
 from tui.resources import home
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
@@ -18,7 +19,7 @@ set -u
 umask 077
 run={run}
 python={python}
-export UNSLOTH_TUI_HOME={home} PYTHONSAFEPATH=1
+export UNSLOTH_TUI_HOME={home} HF_HUB_CACHE={cache} PYTHONSAFEPATH=1
 {device}
 tell() {{ printf '{{"kind":"%s"}}\\n' "$1" >> "$run/commands.jsonl"; }}
 newest() {{ find "$run/checkpoints" -maxdepth 1 -name 'checkpoint-*' 2>/dev/null | sort -V | tail -n 1; }}
@@ -68,6 +69,7 @@ def sbatch_script(session: Session, folder: RunFolder, python: Path) -> str:
         run=shlex.quote(str(folder.path)),
         python=shlex.quote(str(python)),
         home=shlex.quote(str(home())),
+        cache=shlex.quote(str(hub_cache())),
         device='export UNSLOTH_FORCE_CPU=1 CUDA_VISIBLE_DEVICES=""\n' if session.model.device == "cpu" else "",
         start=_start(session),
     )
