@@ -113,11 +113,11 @@ def hollow_model(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
     """Puts a program on the path that prints a text, and writes down how it was called; for those of Slurm."""
-    from tui.run import handed
+    from tui.run import standing
 
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    monkeypatch.setattr(handed, "_jobs", type(handed._jobs)())
+    standing.forget()
 
     def put(name: str, printed: str = "", refuses: str = "") -> Path:
         (tmp_path / f"{name}.said").write_text(printed)

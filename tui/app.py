@@ -257,8 +257,7 @@ class UnslothTui(ChatApp):
             self.notify("Nothing is running")
             return
         folder = self.run_folder
-        question = f"Stop {folder.name} after this update and save what it has learned?"
-        if not await self.push_screen_wait(AskDialog(question, "Stop and save")):
+        if not await self.push_screen_wait(AskDialog(stopping.question(folder), "Stop and save")):
             return
         if read_handed(folder):
             await self.stop_elsewhere(folder)

@@ -14,10 +14,10 @@ from tui import words
 from tui.run import commands, events
 from tui.run.figures import startup
 from tui.run.folder import RunFolder
-from tui.run.handed import why_kept
 from tui.run.lines import escaped
 from tui.run.listing import RunRow, read_row
 from tui.run.process import send
+from tui.run.standing import why_kept
 from tui.run.state import RunState, exact_share, fold, form_share
 from tui.run.watcher import follow, read_events
 from tui.session.schema import Session

@@ -31,7 +31,7 @@ def tables(processes: int, **more: dict[str, Any]) -> dict[str, dict[str, Any]]:
     training = {"max_steps": STEPS, "gradient_accumulation_steps": EXAMPLES // processes, "save_strategy": "steps"}
     told: dict[str, dict[str, Any]] = {
         "training": training | {"save_steps": 10},
-        "cluster": {"nproc_per_node": processes},
+        "cluster": {"nproc_per_node": processes, "max_restarts": 1},
         "evaluation": {
             "source": str(HELD_OUT),
             "eval_steps": STEPS,
@@ -57,12 +57,34 @@ def runs(lab: Lab) -> Runs:
     return Runs(lab.start(**tables(1), run={"name": "alone"}), lab.start(**tables(2), run={"name": "shared"}))
 
 
+@dataclass(frozen=True)
+class Death:
+    """What was seen when one of two processes was killed in the middle."""
+
+    doors: set[str]
+    """The addresses at which they could be reached before."""
+    others_s: float
+    """How long the others outlived it."""
+    after: RunState
+
+
 @pytest.fixture(scope="module")
-def paused(runs: Runs) -> RunState:
-    """The run of two processes at its pause, asked for while it answers the sample prompts in its middle."""
-    wait_for(runs.shared, lambda state, event: at_step(STEPS // 2)(state, event) and state.phase == "sampling", 180)
+def killed(runs: Runs) -> Death:
+    """The second process dies while the first one answers the sample prompts."""
+    wait_for(runs.shared, _answers, 180)
+    engine, ranks = worker_of(runs.shared), _ranks(runs.shared)
+    doors = {it.laddr.ip for one in (engine, *ranks) for it in one.net_connections() if it.status == "LISTEN"}
+    os.kill(ranks[1].pid, signal.SIGKILL)
+    others_s = wait_gone(ranks, 30)
+    return Death(doors, others_s, wait_for(runs.shared, lambda state, event: bool(state.resumed), 60))
+
+
+@pytest.fixture(scope="module")
+def paused(runs: Runs, killed: Death) -> RunState:
+    """The same run, which has begun anew and come to its middle again; there it is asked to pause."""
+    wait_for(runs.shared, lambda state, event: bool(state.resumed) and _answers(state, event), 180)
     send(runs.shared, commands.Pause())
-    state = wait_for(runs.shared, ended, 60)
+    state = wait_for(runs.shared, lambda state, event: bool(state.resumed) and state.ended, 60)
     wait_for(runs.shared, engine_gone, 30)
     return state
 
@@ -77,6 +99,16 @@ def whole(lab: Lab, runs: Runs, paused: RunState) -> RunState:
     return wait_for(runs.shared, lambda state, event: isinstance(event, events.Finished) and state.status == "finished", 120)
 
 
+def test_nobody_else_can_reach_the_port_by_which_they_meet(killed: Death) -> None:
+    assert killed.doors and killed.doors <= {"127.0.0.1", "::1"}
+
+
+def test_a_process_that_dies_ends_the_others_and_they_begin_again_from_the_last_checkpoint(killed: Death) -> None:
+    assert killed.others_s < 30
+    assert (killed.after.resumed[-1].step, killed.after.status) == (10, "loading")
+    assert killed.after.warnings[-1].text.startswith("process 2 of 2 was killed by signal 9 (SIGKILL); the run goes on")
+
+
 def test_two_processes_pause_at_the_same_update_with_a_whole_checkpoint(runs: Runs, paused: RunState) -> None:
     assert (paused.status, paused.failure) == ("paused", None)
     assert paused.last_step and paused.checkpoints[-1].step == paused.last_step.step < STEPS
@@ -85,6 +117,7 @@ def test_two_processes_pause_at_the_same_update_with_a_whole_checkpoint(runs: Ru
 
 
 def test_they_learn_what_one_alone_learns(runs: Runs, whole: RunState) -> None:
+    """Whatever happened to them on the way: one has died, they were paused, and one alone has gone on."""
     alone = wait_for(runs.alone, ended, 120)
     assert [step.step for step in whole.steps] == [step.step for step in alone.steps] == list(range(1, STEPS + 1))
     assert [step.loss for step in whole.steps] == pytest.approx([step.loss for step in alone.steps], abs=1e-3)
@@ -99,37 +132,24 @@ def test_what_each_process_does_is_told(runs: Runs, paused: RunState) -> None:
     assert all(one.tokens_per_s > 0 and one.peak_memory_bytes > 0 for one in told[0].ranks)
 
 
-@pytest.fixture(scope="module")
-def endless(lab: Lab, whole: RunState) -> RunFolder:
-    """Two processes that train on and on, once the others have ended."""
-    told = tables(2, training={"max_steps": 100_000}, cluster={"max_restarts": 1}, evaluation={"sample_prompts": []})
-    folder = lab.start(**told, run={"name": "endless"})
-    wait_for(folder, at_step(11), 180)
-    return folder
+def test_a_process_that_dies_too_often_ends_the_run_and_is_named(lab: Lab, runs: Runs, whole: RunState) -> None:
+    """The run is extended with two processes, and may begin anew once: the second time it says which died, and of what."""
+    values, _ = with_processes(session_now(runs.shared), 2)
+    with lab.entered():
+        resume_run(runs.shared, values | {"training.max_steps": 2 * STEPS})
+    resumed = len(whole.resumed)
+    for times in (1, 2):
+        wait_for(runs.shared, lambda state, event, times=times: len(state.resumed) == resumed + times, 60)  # type: ignore[misc]
+        ranks = _ranks(runs.shared)
+        os.kill(ranks[0].pid, signal.SIGKILL)
+        wait_gone(ranks, 30)
+    state = wait_for(runs.shared, lambda state, event: state.status == "crashed", 30)
+    assert state.failure and state.failure.text == "process 1 of 2 was killed by signal 9 (SIGKILL)"
 
 
-def test_nobody_else_can_reach_the_port_by_which_they_meet(endless: RunFolder) -> None:
-    engine = worker_of(endless)
-    doors = [it.laddr.ip for one in [engine, *engine.children()] for it in one.net_connections() if it.status == "LISTEN"]
-    assert doors and {*doors} <= {"127.0.0.1", "::1"}
-
-
-def test_a_process_that_dies_ends_the_others_and_is_named(endless: RunFolder) -> None:
-    """Once it may start again, from its last checkpoint; the second time the run says which died, and of what."""
-    before = _ranks(endless)
-    os.kill(before[1].pid, signal.SIGKILL)
-    assert wait_gone(before, 30) < 30
-    warned = wait_for(endless, lambda state, event: isinstance(event, events.Resumed), 60)
-    again_at = warned.resumed[-1].step
-    assert again_at >= 10 and again_at % 10 == 0 and warned.status == "loading"
-    assert warned.warnings[-1].text.startswith("process 2 of 2 was killed by signal 9 (SIGKILL); the run goes on")
-    wait_for(endless, lambda state, event: bool(state.resumed) and at_step(again_at + 1)(state, event), 120)
-    again = _ranks(endless)
-    os.kill(again[0].pid, signal.SIGKILL)
-    state = wait_for(endless, ended, 30)
-    assert state.status == "crashed" and state.failure
-    assert state.failure.text == "process 1 of 2 was killed by signal 9 (SIGKILL)"
-    wait_gone(again, 10)
+def _answers(state: RunState, event: events.Event) -> bool:
+    """A condition: half of the updates are done, and the sample prompts are answered."""
+    return at_step(STEPS // 2)(state, event) and state.phase == "sampling"
 
 
 def _ranks(folder: RunFolder) -> list[psutil.Process]:

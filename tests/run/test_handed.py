@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from tests.slurm_programs import OTHERS, PENDING, RUNNING, Say
-from tui.machine import slurm
+from tui.machine.jobs import JobError
 from tui.run import events, hand_over, hand_over_ahead, stopping, trash
 from tui.run.folder import RunFolder, create_run
-from tui.run.handed import Handed, read_handed, standing, submit, write_handed
+from tui.run.handed import Handed, read_handed, write_handed
 from tui.run.lines import append_line
 from tui.run.listing import read_row
 from tui.run.preflight import preflight
 from tui.run.process import resume_run
+from tui.run.standing import standing, submit
 from tui.run.state import fold_all
 from tui.run.stopping import stop
 from tui.run.watcher import read_state, seen
@@ -147,7 +148,7 @@ def test_a_run_in_slurm_is_not_deleted(home: Path, say: Say) -> None:
 def test_what_slurm_refuses_is_told_in_its_words(home: Path, say: Say) -> None:
     say("sbatch", refuses="sbatch: error: Batch job submission failed: Invalid account")
     folder = run("")
-    with pytest.raises(slurm.SlurmError, match="Invalid account"):
+    with pytest.raises(JobError, match="Invalid account"):
         submit(folder)
     assert read_handed(folder) == Handed("slurm")
 
@@ -189,6 +190,14 @@ def test_what_slurm_would_refuse_is_said_before_anything_is_submitted(home: Path
     (problem,) = [it for it in hand_over.look(told, "slurm") if "Slurm would not" in it.text]
     assert (problem.key, problem.blocking, said in problem.text) == (key, True, True)
     assert calls.read_text().startswith("--test-only ") and not (home / "runs").exists()
+
+
+def test_a_cluster_that_is_being_mended_may_be_waited_for(home: Path, say: Say) -> None:
+    say("sinfo", "main*|infinite|2|(null)\n")
+    say("sbatch", refuses="allocation failure: Requested node configuration is not available")
+    found = hand_over.look(from_table({"model": {"name": "a/b", "device": "cpu"}}), "slurm")
+    (problem,) = [it for it in found if "it may wait for ever: allocation failure" in it.text]
+    assert not problem.blocking
 
 
 def test_a_cache_of_the_hub_that_the_machines_do_not_share_is_said(

@@ -13,6 +13,7 @@ import pytest
 
 from tests.lab import Lab, at_step, poll, wait_for
 from tui.machine import slurm
+from tui.machine.jobs import JobError
 from tui.run import commands, events
 from tui.run.folder import RunFolder
 from tui.run.handed import Handed, read_handed
@@ -26,7 +27,7 @@ def answers() -> bool:
     """Whether there is a Slurm that takes jobs from here."""
     try:
         return shutil.which("sbatch") is not None and bool(slurm.partitions())
-    except slurm.SlurmError:
+    except JobError:
         return False
 
 
@@ -146,9 +147,19 @@ def test_a_job_that_does_not_answer_is_cancelled_the_second_time(lab: Lab, tmp_p
         poll(lambda: not slurm.jobs()[job_of(folder)].active, 90, "the job goes on")
 
 
-def test_a_script_that_slurm_refuses_is_not_lost(lab: Lab, tmp_path: Path) -> None:
-    file = lab.write_session(tmp_path / "s.toml", model={"device": "cpu"}, cluster={"mem": "9000G"})
-    command = lab.command("submit", str(file), "--to", "slurm", "--yes", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    _, said = command.communicate(timeout=120)
-    assert command.returncode == 1
-    assert "it was not submitted: sbatch: error: Memory specification can not be satisfied" in said
+def test_what_slurm_would_refuse_is_said_first_and_what_it_refuses_is_not_lost(lab: Lab, tmp_path: Path) -> None:
+    def submit(name: str, **cluster: object) -> str:
+        """What is said of a session that is not taken."""
+        file = lab.write_session(tmp_path / "s.toml", model={"device": "cpu"}, cluster=cluster, run={"name": name})
+        command = lab.command("submit", str(file), "--to", "slurm", "--yes", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        _, said = command.communicate(timeout=120)
+        assert command.returncode == 1
+        return said
+
+    said = submit("odd", sbatch_options=["--frob"])
+    assert "cluster.sbatch_options: Slurm would not take the job: sbatch: unrecognized option '--frob'" in said
+    said = submit("large", mem="9000G")
+    assert "may wait for ever: allocation failure: Requested node configuration is not available" in said
+    assert "it was not submitted: sbatch: error:" in said and "submit it later with: sbatch" in said
+    names = [path.name for path in (lab.home / "runs").iterdir()]
+    assert any(name.endswith("-large") for name in names) and not any(name.endswith("-odd") for name in names)

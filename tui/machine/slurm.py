@@ -1,48 +1,19 @@
-"""Slurm, asked by its own programs: its jobs, its partitions, and what is done with them; never through a shell."""
+"""Slurm, asked by its own programs: its jobs, its partitions, and what is done with them."""
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-ANSWER_S = 30.0
-"""A controller that has not answered by then is taken for one that does not."""
+from tui.machine.jobs import Job, JobError, run_program
+
 QUEUED = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT")
 """Jobs in these states wait for their turn."""
 AT_WORK = ("RUNNING", "CONFIGURING", "COMPLETING", "STAGE_OUT", "SUSPENDED", "STOPPED", "SIGNALING", "RESIZING")
 """Jobs in these states have machines."""
-
-
-class SlurmError(OSError):
-    """What Slurm refused, or why it could not be asked, in its own words."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job, as Slurm tells it."""
-
-    id: str
-    state: str
-    """In Slurm's capitals: PENDING, RUNNING, COMPLETED, TIMEOUT ..."""
-    reason: str = ""
-    """Why it waits, in Slurm's word: Priority, Resources, BeginTime ..."""
-    nodes: str = ""
-    starts: str = ""
-    """When it began or is expected to, as Slurm writes a time; empty where that is not known."""
-
-    @property
-    def queued(self) -> bool:
-        return self.state in QUEUED
-
-    @property
-    def active(self) -> bool:
-        """Whether it waits or has machines."""
-        return self.queued or self.state in AT_WORK
 
 
 @dataclass(frozen=True)
@@ -64,12 +35,12 @@ def is_here() -> bool:
 
 
 def submit(script: Path) -> str:
-    """Submit a job script; the job's number. Raises SlurmError."""
+    """Submit a job script; the job's number. Raises JobError."""
     return run_program("sbatch", "--parsable", str(script)).strip().partition(";")[0]
 
 
 def try_out(script: str) -> None:
-    """Ask whether Slurm would take a job script of this text, without submitting it. Raises SlurmError when it would not."""
+    """Ask whether Slurm would take a job script of this text, without submitting it. Raises JobError when it would not."""
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".sbatch") as file:
         file.write(script)
         file.flush()
@@ -77,15 +48,17 @@ def try_out(script: str) -> None:
 
 
 def cancel(job: str) -> None:
-    """End a job, or take it out of the queue. Raises SlurmError."""
+    """End a job, or take it out of the queue. Raises JobError."""
     run_program("scancel", job)
 
 
 def jobs() -> dict[str, Job]:
-    """The jobs of this user that Slurm still knows, by their number; ended ones for some minutes. Raises SlurmError."""
+    """The jobs of this user that Slurm still knows, by their number; ended ones for some minutes. Raises JobError."""
     told = run_program("squeue", "--me", "--noheader", "--states=all", "--format=%i|%T|%N|%S|%r")
-    found = [Job(id, state, reason, nodes, _time(starts)) for id, state, nodes, starts, reason in _rows(told, 5)]
-    return {job.id: job for job in found}
+    return {
+        id: Job(id, state, state in QUEUED, state in AT_WORK, reason, nodes, _time(starts))
+        for id, state, nodes, starts, reason in _rows(told, 5)
+    }
 
 
 def ended_job(id: str) -> Job | None:
@@ -93,15 +66,15 @@ def ended_job(id: str) -> Job | None:
     try:
         wanted = ("--allocations", "--duplicates", f"--jobs={id}", "--format=State")
         told = run_program("sacct", "--noheader", "--parsable2", *wanted)
-    except SlurmError:  # many clusters keep no accounts
+    except JobError:  # many clusters keep no accounts
         return None
     states = told.split("\n")
     last = next((line.split()[0] for line in reversed(states) if line.strip()), "")  # "CANCELLED by 1000"
-    return Job(id, last) if last else None
+    return Job(id, last, last in QUEUED, last in AT_WORK) if last else None
 
 
 def partitions() -> list[Partition]:
-    """What the cluster has. Raises SlurmError."""
+    """What the cluster has. Raises JobError."""
     told = run_program("sinfo", "--noheader", "--format=%P|%l|%D|%G")
     return [
         Partition(name.rstrip("*"), limit, int(nodes), _gpus(gres), name.endswith("*"))
@@ -122,25 +95,3 @@ def _rows(told: str, columns: int) -> list[list[str]]:
 
 def _time(told: str) -> str:
     return "" if told in ("N/A", "Unknown", "") else told
-
-
-def run_program(*words: str, within_s: float = ANSWER_S) -> str:
-    """What a program prints, or else what it says on stderr. Raises SlurmError."""
-    try:
-        done = subprocess.run(
-            words,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=within_s,
-            stdin=subprocess.DEVNULL,
-            env=os.environ | {"LC_ALL": "C", "SLURM_TIME_FORMAT": "standard"},
-        )
-    except FileNotFoundError:
-        raise SlurmError(f"there is no {words[0]} on this machine") from None
-    except subprocess.TimeoutExpired:
-        raise SlurmError(f"{words[0]} has not answered in {within_s:.0f} s") from None
-    said = " ".join(done.stderr.split())
-    if done.returncode:
-        raise SlurmError(said or f"{words[0]} ended with exit code {done.returncode}")
-    return done.stdout or said

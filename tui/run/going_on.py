@@ -6,10 +6,11 @@ import time
 
 from tui.run import commands, events
 from tui.run.folder import RunFolder
-from tui.run.handed import TASK, read_handed, why_kept
+from tui.run.handed import TASK, read_handed
 from tui.run.lines import Tail
 from tui.run.lock import is_held
 from tui.run.process import send
+from tui.run.standing import why_kept
 from tui.run.state import RunState, fold
 from tui.run.watcher import read_events
 from tui.session import consent, file

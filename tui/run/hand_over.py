@@ -8,13 +8,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from tui.machine.slurm import run_program
+from tui.machine.jobs import run_program
 from tui.resources import home
-from tui.run import sky_task
+from tui.run import sky_task, standing
 from tui.run.folder import RunFolder, create_run, name_for
 from tui.run.hand_over_ahead import cloud_ahead, cluster_ahead
 from tui.run.handed import SCRIPT, TASK, Handed, Place, read_handed, write_handed
-from tui.run.handed import submit as submit_job
 from tui.run.inputs import CARRIED, moved
 from tui.run.preflight import investigate
 from tui.run.requirements import pinned
@@ -78,11 +77,12 @@ def submit(folder: RunFolder) -> Handed:
     """Hand over what was written, the first time or to go on. Raises OSError in the words of who refused it."""
     handed = read_handed(folder)
     if handed is None or handed.to == "slurm":
-        return submit_job(folder)
+        return standing.submit(folder)
     session = file.load(folder.session)
     run_program(*sky_task.launch_words(session, folder, folder.job / TASK), within_s=LAUNCH_S)
-    handed = Handed("skypilot", sky_task.name_of(folder))
+    handed = Handed("skypilot", sky_task.name_of(folder), rented=not session.cluster.bucket)
     write_handed(folder, handed)
+    standing.forget()
     return handed
 
 
@@ -96,8 +96,8 @@ def by_hand(folder: RunFolder, to: Place) -> str:
 def after_launch(folder: RunFolder) -> str:
     """How a run that SkyPilot has is seen, and brought back."""
     session = file.load(folder.session)
-    seen = "sky jobs queue" if session.cluster.bucket else f"sky logs {sky_task.name_of(folder)}"
-    return f"see it with: {seen}; bring it back with: {sky_task.way_back(session, folder)}"
+    handed = read_handed(folder) or Handed("skypilot")
+    return f"see it with: {standing.seen_by(handed)}; bring it back with: {sky_task.way_back(session, folder)}"
 
 
 def _script(session: Session, folder: RunFolder, to: Place) -> str:

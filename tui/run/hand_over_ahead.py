@@ -14,6 +14,7 @@ from tui.catalog.local import is_path
 from tui.data.looking import is_here
 from tui.machine import slurm
 from tui.machine.host import file_system_of
+from tui.machine.jobs import JobError
 from tui.machine.probes import hub_cache
 from tui.resources import home
 from tui.run import sky_task
@@ -47,7 +48,7 @@ def cluster_ahead(session: Session, script: str) -> Iterator[Problem]:
     try:
         wrong = [*_partition(session, slurm.partitions())]
         yield from wrong or _refused(script)
-    except slurm.SlurmError as error:
+    except JobError as error:
         yield advice("", f"Slurm does not say what it has: {error}")
 
 
@@ -110,8 +111,11 @@ def _refused(script: str) -> Iterator[Problem]:
     """What Slurm itself has against the job: accounts, limits and further options are known to it alone."""
     try:
         slurm.try_out(script)
-    except slurm.SlurmError as error:
+    except JobError as error:
         said = str(error).lower()
+        if "not available" in said:  # machines that are down or kept for others may come back
+            yield advice("", f"Slurm has no machines for the job now, and it may wait for ever: {error}")
+            return
         key = next((key for word, key in SAID.items() if word in said), "")
         yield Problem(key, f"Slurm would not take the job: {error}")
 

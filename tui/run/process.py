@@ -12,10 +12,11 @@ import psutil
 from tui.run import commands
 from tui.run.assigned import assigned
 from tui.run.folder import RunFolder
-from tui.run.handed import read_handed, submit
+from tui.run.handed import read_handed
 from tui.run.lines import append_line
 from tui.run.lock import holder_of, is_running
 from tui.run.processes import gpus_seen
+from tui.run.standing import submit
 from tui.session import file
 
 

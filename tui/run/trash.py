@@ -11,8 +11,9 @@ from pathlib import Path
 from tui.resources import home
 from tui.run import export_jobs, queue
 from tui.run.folder import RunFolder
-from tui.run.handed import read_handed, why_kept
+from tui.run.handed import read_handed
 from tui.run.listing import folder_bytes
+from tui.run.standing import why_kept
 from tui.run.watcher import engine_alive
 
 KEPT_S = 30 * 86400.0

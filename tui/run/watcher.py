@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from tui.machine.host import free_disk_bytes, is_read_only
 from tui.run import events
 from tui.run.folder import RunFolder
-from tui.run.handed import standing
 from tui.run.history import thinned
 from tui.run.lines import Tail
 from tui.run.lock import STALE_S, holder_of, is_flocked, is_held, still_holds
 from tui.run.process import last_words
+from tui.run.standing import standing
 from tui.run.state import RunState, fold
 
 FULL_BYTES = 1 << 20
@@ -48,7 +48,7 @@ def _beaten_lately(folder: RunFolder) -> bool:
 
 
 def seen(folder: RunFolder) -> events.EngineSeen:
-    """Whether the engine lives, as an event for `fold`; of one that was handed to Slurm, what is known there."""
+    """Whether the engine lives, as an event for `fold`; of one that was handed over, what is known there."""
     there = standing(folder)
     if there and there.active:
         heard = not there.queued and is_held(folder.lock)
