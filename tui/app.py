@@ -257,7 +257,7 @@ class UnslothTui(ChatApp):
             self.notify("Nothing is running")
             return
         folder = self.run_folder
-        if not await self.push_screen_wait(AskDialog(stopping.question(folder), "Stop and save")):
+        if not await self.push_screen_wait(AskDialog(*stopping.question(folder))):
             return
         if read_handed(folder):
             await self.stop_elsewhere(folder)

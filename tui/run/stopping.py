@@ -35,12 +35,12 @@ def stop(folder: RunFolder, *, discard: bool = False) -> str:
     return f"{folder.name} was asked to stop; if it has not in a minute, ask again: then {name_of(handed)} is cancelled"
 
 
-def question(folder: RunFolder) -> str:
-    """What is asked before a run is stopped in the window."""
+def question(folder: RunFolder) -> tuple[str, str]:
+    """What is asked before a run is stopped in the window, and the word that does it."""
     handed = read_handed(folder)
     if handed and handed.to == "skypilot":
-        return f"Cancel {folder.name} in SkyPilot? What it has learned since its last checkpoint is lost."
-    return f"Stop {folder.name} after this update and save what it has learned?"
+        return f"End {folder.name} in SkyPilot? What it has learned since its last checkpoint is lost.", "End it"
+    return f"Stop {folder.name} after this update and save what it has learned?", "Stop and save"
 
 
 def _cancelled(folder: RunFolder, handed: Handed, there: Standing) -> str:
