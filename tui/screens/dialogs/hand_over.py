@@ -59,7 +59,7 @@ class HandOverDialog(Dialog[RunFolder | None]):
                 yield Button("Only write it", id="write", compact=True)
                 yield Button("Write and submit", id="submit", variant="primary", compact=True)
             yield Label(
-                "left and right choose, tab goes on; Tune (F4), Cluster: what is asked for", classes="hint", markup=False
+                "left and right choose, tab goes on; what is asked for: Tune (F4), Cluster", classes="hint", markup=False
             )
 
     def on_mount(self) -> None:
