@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tui import cli
+from tui.__main__ import main
 from tui.chat_console import printable
 from tui.run.folder import create_run
 from tui.session.file import from_table
@@ -25,7 +25,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
         monkeypatch.setattr(sys, "argv", ["unsloth-tui", "chat", *map(str, words)])
         monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
         said = capsys.readouterr()
         assert (ended.value.code, said.out) == (1, "")
         assert not (home / "workbench").exists()

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tui import cli, console
+from tui import console
+from tui.__main__ import main
 from tui.run import events
 from tui.run.folder import create_run
 from tui.session.file import from_table
@@ -39,7 +40,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def run(*words: object) -> Said:
         monkeypatch.setattr(sys, "argv", ["unsloth-tui", *map(str, words)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
         said = capsys.readouterr()
         return Said(int(ended.value.code or 0), said.out, said.err)
 

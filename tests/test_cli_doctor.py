@@ -65,7 +65,7 @@ def test_without_the_training_stack_it_still_speaks() -> None:
     hide += (
         "def none(name):\n    if name in ('torch', 'unsloth'): raise m.PackageNotFoundError(name)\n    return old(name)\n"
     )
-    hide += "m.distribution = none\nsys.argv[1:] = ['doctor', '--json']\nfrom tui.cli import main\nmain()"
+    hide += "m.distribution = none\nsys.argv[1:] = ['doctor', '--json']\nfrom tui.__main__ import main\nmain()"
     done = subprocess.run([sys.executable, "-c", hide], capture_output=True, text=True, check=False)
     checks = {told["name"]: told for told in map(json.loads, done.stdout.splitlines()[:-1])}
     assert done.returncode == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import Lab
-from tui import cli
+from tui.__main__ import main
 from tui.session import file
 
 pytest_plugins = ["tests.engine_fixtures"]
@@ -25,7 +25,7 @@ def inspect(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     def run(*words: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["unsloth-tui", "inspect", *map(str, words)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
         said = capsys.readouterr()
         return int(ended.value.code or 0), said.out, said.err
 

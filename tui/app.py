@@ -22,27 +22,31 @@ from tui.run import figures, going_on, queue, stopping
 from tui.run.events import Inspected, PhaseChanged, Previewed
 from tui.run.folder import RunFolder
 from tui.run.handed import read_handed
-from tui.run.preflight import preflight
 from tui.run.state import RunState
 from tui.screens import live_notice, messages
 from tui.screens.dialogs.ask import AskDialog, TextDialog
-from tui.screens.dialogs.hand_over import HandOverDialog
 from tui.screens.model import ModelScreen
-from tui.screens.tune import TuneScreen
 from tui.session import consent
+from tui.session.problem import Problem
 from tui.session.schema import Session
 from tui.widgets.foreign import Harmless, plain
 
 DRAIN_S = 1 / 10
 
 
-# The places behind the first one are loaded when they are first visited: the first picture need not wait for them.
+# What is behind the first place is loaded when it is first needed: the first picture does not wait for it.
 
 
 def data_screen() -> Screen[Any]:
     from tui.screens.data import DataScreen
 
     return DataScreen().data_bind(UnslothTui.session, UnslothTui.preview, UnslothTui.inspected, UnslothTui.workbench_phase)
+
+
+def tune_screen() -> Screen[Any]:
+    from tui.screens.tune import TuneScreen
+
+    return TuneScreen().data_bind(UnslothTui.session)
 
 
 def chat_screen() -> Screen[Any]:
@@ -80,6 +84,13 @@ def live_screen() -> Screen[Any]:
     )
 
 
+def problems_of(session: Session) -> list[Problem]:
+    """All that keeps a session from being trained here, or should be known before."""
+    from tui.run.preflight import preflight
+
+    return preflight(session)
+
+
 class UnslothTui(ChatApp):
     """Reads run folders and writes requests; a run never notices whether it is there."""
 
@@ -89,7 +100,7 @@ class UnslothTui(ChatApp):
     MODES: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {  # type: ignore[assignment]
         "model": lambda: ModelScreen().data_bind(UnslothTui.session),
         "data": data_screen,
-        "tune": lambda: TuneScreen().data_bind(UnslothTui.session),
+        "tune": tune_screen,
         "live": live_screen,
         "chat": chat_screen,
         "runs": runs_screen,
@@ -208,6 +219,8 @@ class UnslothTui(ChatApp):
     @work(group="start", exclusive=True)
     async def action_hand_over(self) -> None:
         """Write the session as a job for a cluster or a cloud, and submit it when told to."""
+        from tui.screens.dialogs.hand_over import HandOverDialog
+
         if folder := await self.push_screen_wait(HandOverDialog(self.session, self.agreed)):
             self.post_message(messages.RunPicked(folder))
 
@@ -230,7 +243,7 @@ class UnslothTui(ChatApp):
     async def trainable(self, session: Session) -> bool:
         """Whether nothing stands in the way of training a session; says what does, and asks about code it brings."""
         self.notify("checking the session …", timeout=2)
-        problems = await asyncio.to_thread(preflight, session)
+        problems = await asyncio.to_thread(problems_of, session)
         blocking = [f"{key}: {text}" for typed in self.refused.values() for key, text in typed.items()]
         blocking += [str(problem) for problem in problems if problem.blocking]
         if not blocking:

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import difflib
-import gc
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from tui import cli_export, cli_look, cli_runs
+from tui import cli_export, cli_look, cli_runs, opening
 from tui.cli_chat import chat
 from tui.cli_fit import fit
-from tui.cli_parts import AsJson, RunName, SessionFile, Trust, find, load, load_checked, refuse, say
+from tui.cli_parts import AsJson, RunName, SessionFile, Trust, find, load, load_checked, refuse
 from tui.cli_queue import queue_app, queue_cancel
 from tui.cli_submit import submit
-from tui.resources import secure_home
 
 if TYPE_CHECKING:
     from tui.run.folder import RunFolder
     from tui.session.schema import Session
-
-GARBAGE = (50_000, 20, 100)
-"""When a window looks for garbage: with Python's own numbers it stops for a fifth of a second while a lot is painted."""
 
 app = typer.Typer(
     name="unsloth-tui",
@@ -49,28 +43,11 @@ app.command()(cli_export.export)
 app.command()(cli_export.exports)
 
 
-def main() -> None:
-    """Run the command line; a first word that is no command is a session to open in the window."""
-    if hindrance := secure_home():
-        say(hindrance)
-        sys.exit(1)
-    words = sys.argv[1:]
+def obey(words: list[str]) -> None:
+    """Do what the words of a command line ask; a first word that is no command is a session to open in the window."""
     if not words or (words[0] not in _commands() and not words[0].startswith("-")):
         words = ["window", *words]
-    try:
-        try:
-            app(words, prog_name="unsloth-tui")
-        finally:
-            if sys.stdout:  # there is none when its file is closed
-                sys.stdout.flush()  # here, where a reader that went away can still be noticed
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: say nothing at exit either
-        sys.exit(1)
-    except OSError as error:  # a full disk, a folder that may not be written to
-        say(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
-        sys.exit(1)
+    app(words, prog_name="unsloth-tui")
 
 
 def _commands() -> list[str]:
@@ -259,16 +236,10 @@ def release(name: RunName) -> None:
     console.say(f"{folder.name} was asked to free its memory")
 
 
-def _open_window(session: Session | None, path: Path | None, folder: RunFolder | None = None) -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+def _open_window(session: Session | None, path: Path | None, folder: RunFolder | None = None) -> NoReturn:
+    if not opening.has_terminal():
         refuse(["the window needs a terminal; see unsloth-tui --help for what works without one"])
-    from tui.app import UnslothTui
-
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
-    window = UnslothTui(session=session, session_path=path, run=folder)
-    window.run()
-    raise typer.Exit(window.return_code or 0)
+    raise typer.Exit(opening.open_window(session, path, folder))
 
 
 def _start(session: Session) -> RunFolder:

@@ -16,8 +16,6 @@ from textual.screen import Screen
 from tui.look_app import LookApp
 from tui.screens import messages
 from tui.screens.dialogs.ask import AskDialog, TextDialog
-from tui.screens.dialogs.differences import ChangesDialog, PresetDialog
-from tui.screens.dialogs.gpus import GpuDialog, list_gpus
 from tui.screens.dialogs.open import OpenDialog, find_offers
 from tui.screens.dialogs.path import SaveDialog
 from tui.screens.dialogs.token import TokenDialog
@@ -106,6 +104,8 @@ class DeskApp(LookApp):
 
     @work(group="dialog", exclusive=True)
     async def action_choose_preset(self) -> None:
+        from tui.screens.dialogs.differences import PresetDialog
+
         if preset := await self.push_screen_wait(PresetDialog(list_presets(), self.session)):
             self.desk.replace(preset.applied_to(self.session))
             self.show_session()
@@ -184,6 +184,8 @@ class DeskApp(LookApp):
 
     @work(group="dialog", exclusive=True)
     async def action_choose_gpus(self) -> None:
+        from tui.screens.dialogs.gpus import GpuDialog, list_gpus
+
         chosen = await self.push_screen_wait(GpuDialog(list_gpus(), self.session.model.device))
         if chosen is not None:
             self.post_message(messages.SessionEdited(chosen))
@@ -204,6 +206,8 @@ class DeskApp(LookApp):
 
     @work(group="dialog", exclusive=True)
     async def action_changes(self) -> None:
+        from tui.screens.dialogs.differences import ChangesDialog
+
         others = [("the defaults", Session())]
         if self.desk.path:
             others.append((f"saved {self.desk.path.name}", self.desk.saved))

@@ -41,7 +41,8 @@ from tests.faults.examples import (
     recorded,
     safetensors,
 )  # fmt: skip
-from tui import cli, console
+from tui import console
+from tui.__main__ import main
 from tui.catalog.local import ModelError, read_model
 from tui.data.lint import lint
 from tui.data.looking import reading_of
@@ -291,7 +292,7 @@ def _command_line(content: bytes, place: Path) -> None:
         patch.setattr(sys, "stdin", io.StringIO("hello"))
         patch.chdir(place)
         with contextlib.redirect_stderr(io.StringIO()) as told, contextlib.suppress(SystemExit):
-            cli.main()
+            main()
     assert "Traceback" not in told.getvalue() + out.getvalue()
 
 

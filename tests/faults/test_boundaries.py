@@ -18,7 +18,7 @@ from tests import hub_server
 from tests.faults.examples import ROOT
 from tests.hub_server import TOKEN, Handler, Hub, etag_of, in_url
 from tests.lab import poll
-from tui import cli
+from tui.__main__ import main
 from tui.catalog import download
 from tui.catalog.hub import read_hub_details
 from tui.catalog.token import use_token
@@ -92,7 +92,7 @@ def test_a_home_that_others_may_write_to_is_closed(home: Path, capsys: pytest.Ca
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["unsloth-tui", "runs"])
         with pytest.raises(SystemExit):
-            cli.main()
+            main()
     assert stat.S_IMODE(home.stat().st_mode) == 0o755
 
 

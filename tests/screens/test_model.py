@@ -12,12 +12,12 @@ from tests import hub_server
 from tests.hub_server import Hub
 from tests.screens.conftest import GPU, settled, until
 from tests.screens.test_forms import calm, told
-from tui import desk_app
 from tui.app import UnslothTui
 from tui.machine.gpu import GpuUser
 from tui.run import pace
 from tui.run.folder import RunFolder
 from tui.screens import model_looks as module
+from tui.screens.dialogs import gpus
 from tui.screens.dialogs.ask import TextDialog
 from tui.screens.dialogs.gpus import GpuChoice
 from tui.session import file
@@ -95,7 +95,7 @@ async def test_each_model_says_whether_it_fits(monkeypatch: pytest.MonkeyPatch) 
 async def test_the_gpus_of_a_run_are_chosen_by_name_and_their_users_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     user = GpuUser(1234, "python", 7 << 30)
     choices = [GpuChoice(GPU, "GPU-0a", (user,)), GpuChoice(GPU, "GPU-0b")]
-    monkeypatch.setattr(desk_app, "list_gpus", lambda: choices)
+    monkeypatch.setattr(gpus, "list_gpus", lambda: choices)
     app = UnslothTui()
     async with app.run_test(size=(140, 40)) as pilot:
         await settled(pilot)

@@ -1,0 +1,31 @@
+"""Opens the window."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tui.run.folder import RunFolder
+    from tui.session.schema import Session
+
+GARBAGE = (50_000, 20, 100)
+"""When a window looks for garbage: with Python's own numbers it stops for a fifth of a second while a lot is painted."""
+
+
+def has_terminal() -> bool:
+    """Whether there is a terminal to draw the window in; any of these files may be closed."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
+def open_window(session: Session | None = None, path: Path | None = None, folder: RunFolder | None = None) -> int:
+    """Show the window, with a session from a file or a run, until it is closed; returns the code to end with."""
+    from tui.app import UnslothTui
+
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
+    window = UnslothTui(session=session, session_path=path, run=folder)
+    window.run()
+    return window.return_code or 0
