@@ -229,7 +229,7 @@ async def test_whatever_goes_wrong_is_said_with_a_way_on(ready_run: RunFolder, b
         await talk.sees("half of it", "SIGKILL", "ctrl+r asks again")
         full = await talk.say("go on")
         await talk.reply(full, "no room", ending="full", prompt_tokens=2000, context_tokens=2048)
-        await talk.sees("context 2,003 of 2,048, 98 %", "alt+o drops the oldest")
+        await talk.sees("context 2,003/2,048, 98 %", "alt+o drops the oldest")
         await talk.pilot.press("alt+o")
         await talk.pilot.pause()
         await talk.sees("no longer told to the model")
@@ -345,6 +345,8 @@ async def test_a_set_of_prompts_is_a_table_with_measures_and_a_file(
         await until(talk.pilot, lambda: isinstance(talk.app.screen, PromptSetScreen))
         wanted = await talk.command(commands.AnswerSet)
         assert (wanted.count, wanted.voices) == (20, ("tuned", "base"))
+        await talk.pilot.press("up", "end", "k")  # nothing is there to move to
+        await talk.sees("the first answers are being written")
         told = {"id": wanted.id, "of": 1, "prompt": HOSTILE, "reference": "$ ls", "tokens": 2, "seconds": 0.5}
         await talk.hear(
             events.Answered(voice="tuned", text="$ ls", **told), events.Answered(voice="base", text="no", **told)
@@ -371,7 +373,9 @@ async def test_earlier_conversations_are_gone_on_with_and_searched(desk: Session
         assert laid_out < 30
         await talk.pilot.press("ctrl+f", *"prompt 7", "enter")
         await until(talk.pilot, lambda: "answer 7" in talk.shown.split("answer 8")[0])
+        assert talk.app.screen.query(".-found")
         await talk.pilot.press("escape")
+        assert not talk.app.screen.query(".-found")
         chat = await talk.say("still there?")
         assert contents(chat.speakers[0])[0] == "Old words." and len(chat.speakers[0].messages) == 122
         await talk.pilot.press("ctrl+n")

@@ -48,6 +48,8 @@ class Exchange:
     """The id of the command that is being answered; it is another one each time the answer is gone on with."""
     model: str = ""
     """Who was asked, for people."""
+    other: str = ""
+    """Who spoke with the voice `other`, for people."""
 
     @property
     def done(self) -> bool:
@@ -101,10 +103,17 @@ class Conversation:
 
 
 def asked(
-    conversation: Conversation, id: str, prompt: str, voices: Sequence[Voice], asked_of: str, model: str = ""
+    conversation: Conversation,
+    id: str,
+    prompt: str,
+    voices: Sequence[Voice],
+    asked_of: str,
+    model: str = "",
+    other: str = "",
 ) -> Conversation:
     """The conversation once a prompt is on its way to an engine."""
-    exchange = Exchange(id, prompt, tuple(Answer(voice) for voice in voices), asked_of, request=id, model=model)
+    answers = tuple(Answer(voice) for voice in voices)
+    exchange = Exchange(id, prompt, answers, asked_of, request=id, model=model, other=other)
     return replace(conversation, exchanges=(*conversation.exchanges, exchange))
 
 

@@ -72,7 +72,9 @@ class Talker(TalkKeeper):
         turn = commands.Message("user", text)
         request, engine = self._ask(voices, lambda voice: [*talk.messages_for(voice), turn], around)
         self._remember()
-        told = conversation.asked(talk, request, text, voices, engine.name, self.state.partner_in(around).title)
+        partner, beside = self.state.partner_in(around), self.state.beside
+        other = beside.title if beside and "other" in voices else ""
+        told = conversation.asked(talk, request, text, voices, engine.name, partner.title, other)
         self.state = replace(self.state, conversation=replace(told, name=talk.name or saved_talks.new_name()))
 
     def go_on(self, around: Around) -> None:
@@ -127,7 +129,8 @@ class Talker(TalkKeeper):
             load_in_4bit=partner.load_in_4bit,
             sampling=sampling_of(self.state.settings_in(around)),
         )
-        asked = PromptSet(wanted.id, tuple(voices), partner.title, engine.name)
+        beside = f", other: {self.state.beside.title}" if self.state.beside and "other" in voices else ""
+        asked = PromptSet(wanted.id, tuple(voices), f"{partner.title}{beside}", engine.name)
         self.state = replace(self.state, prompt_set=asked)
         send(engine, wanted)
 

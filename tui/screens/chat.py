@@ -120,7 +120,7 @@ class ChatScreen(ExchangesScreen):
         elif self.editing:
             self.editing = ""
             self.prompt.text = ""
-        self.found.display = False
+        self.leave_finding()
         self.prompt.focus()
 
     def action_clear(self) -> None:

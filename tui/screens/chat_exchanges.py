@@ -47,6 +47,12 @@ class ExchangesScreen(ActionsScreen):
         self.found.display = True
         self.found.focus()
 
+    def leave_finding(self) -> None:
+        """Hide the words that were looked for, and mark nothing any more."""
+        self.found.display = False
+        for view in self.views:
+            view.remove_class("-found")
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.run_worker(self.go_to_next(event.value.strip().lower()), group="find", exclusive=True)
@@ -98,7 +104,7 @@ class ExchangesScreen(ActionsScreen):
 
     def names_in(self, exchange: Exchange) -> Names:
         """Who the voices of an exchange are."""
-        names: Names = {"tuned": "tuned", "base": "base", "other": self.chat.beside.title if self.chat.beside else "other"}
+        names: Names = {"tuned": "tuned", "base": "base", "other": exchange.other or "other"}
         if len(exchange.answers) == 1 and exchange.model and exchange.answers[0].voice == "tuned":
             names["tuned"] = exchange.model
         return names

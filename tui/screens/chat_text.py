@@ -39,9 +39,15 @@ def who(voices: Voices, state: ChatState, partner: Partner) -> str:
     """Who answers, in words."""
     if not partner.has_base:
         return "this model"
-    other = state.beside.title if state.beside else "the other one"
+    other = beside_words(state.beside, partner) if state.beside else "the other one"
     names: dict[Voice, str] = {"tuned": "the tuned model", "base": "the base model", "other": other}
     return "tuned and base model" if voices == ("tuned", "base") else " and ".join(names[voice] for voice in voices)
+
+
+def beside_words(beside: Partner, partner: Partner) -> str:
+    """Who is heard beside somebody: of the same run only what it is there."""
+    run = partner.title.partition(" ")[0]
+    return f"the one {beside.title.removeprefix(run).strip()}" if beside.title.startswith(f"{run} ") else beside.title
 
 
 def who_line(state: ChatState, around: Around, voices: Voices, phase: PhaseChanged | None) -> str:
@@ -101,6 +107,6 @@ def _figures(answer: Answer) -> list[str]:
     told += [f"first {answer.first_token_s:.2g} s"] if answer.first_token_s else []
     if answer.context_used and answer.context_tokens:
         share = words.share(answer.context_used / answer.context_tokens)
-        told.append(f"context {answer.context_used:,} of {answer.context_tokens:,}, {share}")
+        told.append(f"context {answer.context_used:,}/{answer.context_tokens:,}, {share}")
     told += [WHY[answer.ending]] if answer.ending else []
     return told

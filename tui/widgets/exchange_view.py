@@ -108,7 +108,7 @@ def title(answer: Answer, name: str) -> str:
     """Who it is, how much was said, and how fast."""
     parts = [name]
     if tokens := answer.tokens + answer.earlier_tokens:
-        parts.append(f"{tokens:,} tokens")
+        parts.append(f"{tokens:,} token{'s' * (tokens != 1)}")
     if answer.tokens_per_s:
         parts.append(f"{answer.tokens_per_s:.1f} a second")
     return " · ".join(parts)

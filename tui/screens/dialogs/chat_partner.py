@@ -35,7 +35,8 @@ class PartnerDialog(Dialog[PartnerChosen | None]):
         Binding("escape", "dismiss(None)", "Cancel", show=False),
         Binding("up", "move(-1)", "Up", show=False),
         Binding("down", "move(1)", "Down", show=False),
-        Binding("alt+w", "beside", "Beside", show=False, priority=True),
+        Binding("enter", "take", "Talk to it", show=False, priority=True),
+        Binding("alt+w", "beside", "Hear it beside the present one", show=False, priority=True),
     ]
 
     def __init__(self, present: Partner, around: Around) -> None:
@@ -125,9 +126,9 @@ class PartnerDialog(Dialog[PartnerChosen | None]):
             options.highlighted = min(max(0, (options.highlighted or 0) + by), len(self.listed) - 1)
 
     def on_option_list_option_selected(self) -> None:
-        self.on_input_submitted()
+        self.action_take()
 
-    def on_input_submitted(self) -> None:
+    def action_take(self) -> None:
         if partner := self.highlighted:
             load = LOADS[self.query_one(Choice).value]
             self.dismiss(PartnerChosen(replace(partner, load_in_4bit=load, problem="")))

@@ -41,7 +41,8 @@ class AskSetDialog(Dialog[PromptSetSent | str | None]):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", show=False),
-        Binding("ctrl+l", "last", "Last", show=False, priority=True),
+        Binding("enter", "ask", "Ask", show=False, priority=True),
+        Binding("ctrl+l", "last", "The last answers", show=False, priority=True),
     ]
 
     def __init__(self, around: Around, voices: tuple[Voice, ...], last: PromptSet | None) -> None:
@@ -89,7 +90,8 @@ class AskSetDialog(Dialog[PromptSetSent | str | None]):
         if self.last:
             self.dismiss(LAST)
 
-    def on_input_submitted(self) -> None:
+    def action_ask(self) -> None:
+        """Ask what is chosen, or say what is wrong with it."""
         name, count = (self.query_one(id, Input).value.strip() for id in ("#file", "#count"))
         complaint = "" if count.isdecimal() and int(count) > 0 else "how many prompts are asked is a number above 0"
         path = ""
@@ -183,7 +185,7 @@ class PromptSetScreen(Dialog[None]):
 
     def show_row(self, at: int) -> None:
         """Show a row in full, with the words marked that the answers have otherwise."""
-        if self.found and at < len(self.found.rows):
+        if self.found and 0 <= at < len(self.found.rows):
             self.query_one("#set-detail", Static).update(detail(self.found.rows[at], self.found))
 
     def action_leave(self) -> None:
@@ -214,6 +216,8 @@ class PromptSetScreen(Dialog[None]):
 
 def title(found: PromptSet) -> str:
     """How far it is, and the measures of each voice."""
+    if not found.rows and not found.done:
+        return f"{found.model}: the first answers are being written …"
     lines = [f"{found.model}: {found.answered} of {max(found.of, len(found.rows)) * len(found.voices)} answers"]
     if found.error:
         lines.append(f"✗ {found.error}")

@@ -23,7 +23,10 @@ class TokenDialog(Dialog[str]):
     """A token to type or paste; answers with the user's name, or an empty text."""
 
     HELP = "Gated and private models need it. If it is kept, the hub's own programs find it too; no session or run has it."
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Cancel", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss('')", "Cancel", show=False),
+        Binding("enter", "check", "Check and take it", show=False, priority=True),
+    ]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -35,10 +38,10 @@ class TokenDialog(Dialog[str]):
             yield Static("", classes="complaint", markup=False)
             yield Label("Enter checks and takes it, Escape cancels", classes="hint")
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        if event.value.strip():
+    def action_check(self) -> None:
+        if token := self.query_one(Input).value.strip():
             self.query_one(".complaint", Static).update("asking the hub …")
-            self.take(event.value, self.query_one(Choice).value == WHERE[1])
+            self.take(token, self.query_one(Choice).value == WHERE[1])
 
     @work(exclusive=True)
     async def take(self, token: str, keep: bool) -> None:
