@@ -104,16 +104,18 @@ def measure(found: PromptSet, voice: Voice) -> Measure:
     return Measure(len(answers), tokens, seconds, sum(judged), len(judged))
 
 
+def places(path: Path) -> list[Path]:
+    """The files that a set is written to: JSON lines (``.jsonl``), Markdown (``.md``), or without such an ending both."""
+    return (
+        [path] if path.suffix in (".jsonl", ".md") else [path.with_name(path.name + suffix) for suffix in (".jsonl", ".md")]
+    )
+
+
 def save(found: PromptSet, path: Path) -> list[Path]:
-    """Write the set as JSON lines (``.jsonl``), as Markdown (``.md``), or without such an ending as both. Raises OSError."""
-    told = {".jsonl": to_jsonl, ".md": to_markdown}
-    if path.suffix in told:
-        write_atomic(path, told[path.suffix](found))
-        return [path]
-    written = [path.with_name(path.name + suffix) for suffix in told]
-    for place in written:
-        write_atomic(place, told[place.suffix](found))
-    return written
+    """Write the set to its `places`. Raises OSError."""
+    for place in places(path):
+        write_atomic(place, to_jsonl(found) if place.suffix == ".jsonl" else to_markdown(found))
+    return places(path)
 
 
 def to_jsonl(found: PromptSet) -> str:

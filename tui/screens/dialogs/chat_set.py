@@ -30,6 +30,7 @@ from tui.widgets.paths import PathSuggester
 SOURCES: dict[str, PromptSource] = {"sample prompts": "session", "held-out part": "held-out", "a file": "file"}
 LAST = "last"
 PROMPT_WIDTH, REFERENCE_WIDTH = 34, 20
+EXACT = {True: "✓", False: "✗", None: ""}
 
 
 class AskSetDialog(Dialog[PromptSetSent | str | None]):
@@ -124,6 +125,8 @@ class PromptSetScreen(Dialog[None]):
         super().__init__()
         self.set_reactive(PromptSetScreen.found, found)
         self.shown: list[SetRow] = []
+        self.judged = False
+        """Whether there are references, and the table has columns for them."""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="set"):
@@ -147,37 +150,39 @@ class PromptSetScreen(Dialog[None]):
         if found is None:
             self.query_one("#set-title", Label).update("asking …")
             return
-        if not table.columns:
+        judged = any(row.reference for row in found.rows)
+        if not table.columns or judged != self.judged:
+            self.judged, self.shown = judged, []
             self.add_columns(table, found)
         for at, row in enumerate(found.rows):
             if at >= len(self.shown):
                 table.add_row(*self.cells(at, row, found))
             elif row is not self.shown[at]:
                 for column, value in enumerate(self.cells(at, row, found)):
-                    table.update_cell_at(Coordinate(at, column), value)
+                    table.update_cell_at(Coordinate(at, column), value, update_width=True)
         self.shown = list(found.rows)
         self.query_one("#set-title", Label).update(foreign(title(found)))
         self.show_row(table.cursor_row)
 
     def add_columns(self, table: DataTable[object], found: PromptSet) -> None:
-        """A column for each voice and measure."""
-        table.add_columns("#", "prompt", "reference")
+        """A column for each voice and measure; what is exact is known only where there are references."""
+        table.clear(columns=True)
+        table.add_columns("#", "prompt", *(["reference"] if self.judged else []))
         for voice in found.voices:
-            table.add_columns(voice, "tokens", "s", "exact")
+            table.add_columns(voice, "tokens", "     s", *(["exact"] if self.judged else []))
 
     def cells(self, at: int, row: SetRow, found: PromptSet) -> list[object]:
         """A row of the table."""
         narrow = self.app.size.width < 100
         width = max(10, (self.app.size.width - 40) // (1 + len(found.voices)) - 14 * (not narrow))
-        told: list[object] = [str(at + 1), cell(row.prompt, min(width, PROMPT_WIDTH)), cell(row.reference, min(width, 20))]
+        told: list[object] = [str(at + 1), cell(row.prompt, min(width, PROMPT_WIDTH))]
+        told += [cell(row.reference, min(width, REFERENCE_WIDTH))] if self.judged else []
         for voice in found.voices:
-            answer = row.answers.get(voice)
-            exact = {True: "✓", False: "✗", None: ""}[row.exact(voice)]
-            told += (
-                [cell(shown(answer), width), str(answer.tokens), f"{answer.seconds:.1f}", exact]
-                if answer
-                else ["…" if not found.done else "", "", "", ""]
-            )
+            if answer := row.answers.get(voice):
+                told += [cell(shown(answer), width), f"{answer.tokens:6,}", f"{answer.seconds:6.1f}"]
+            else:
+                told += ["" if found.done else "…", "", ""]
+            told += [EXACT[row.exact(voice)]] if self.judged else []
         return told
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
@@ -209,9 +214,10 @@ class PromptSetScreen(Dialog[None]):
             lambda path: prompt_set.save(found, path),
             hint=hint,
             complaint=lambda _: "",
+            places=prompt_set.places,
         )
         if path := await self.app.push_screen_wait(dialog):
-            self.notify(f"written to {plain(str(path))}", markup=False)
+            self.notify(plain(f"written to {' and '.join(map(str, prompt_set.places(path)))}"), markup=False)
 
 
 def title(found: PromptSet) -> str:

@@ -45,7 +45,7 @@ class SettingsDialog(Dialog[ChatSection | None]):
         with Vertical(classes="dialog -form"):
             yield Label("How the model answers", classes="section", markup=False)
             with Horizontal(classes="row"):
-                yield Label("Preset                  ")
+                yield Label(f"{'  Preset':22}")
                 yield Choice((*PRESETS, OWN), preset_of(self.edited.chat), id="preset")
             with VerticalScroll(can_focus=False):
                 for spec in fields_of(Session):

@@ -41,10 +41,12 @@ class SaveDialog(Dialog[Path | None]):
         *,
         hint: str = KEYS,
         complaint: Callable[[Path], str] = not_toml,
+        places: Callable[[Path], list[Path]] = lambda path: [path],
     ) -> None:
+        """`write` may write to several `places` when it is given a path."""
         super().__init__()
         self.heading, self.suggestion, self.write = heading, suggestion, write
-        self.hint, self.complaint = hint, complaint
+        self.hint, self.complaint, self.places = hint, complaint, places
         self.warned_of = ""
 
     def compose(self) -> ComposeResult:
@@ -70,11 +72,12 @@ class SaveDialog(Dialog[Path | None]):
 
     def _replaced(self, path: Path) -> str:
         """What is there already and would be lost; said once."""
-        if str(path) == self.warned_of or not path.exists():
+        there = [place.name for place in self.places(path) if place.exists()]
+        if str(path) == self.warned_of or not there:
             return ""
         self.warned_of = str(path)
         lost = " and its comments are lost" if path.suffix == ".toml" and file.has_comments(path) else ""
-        return f"this file is there already; Enter once more replaces it{lost}"
+        return f"{' and '.join(there)} is there already; Enter once more replaces it{lost}"
 
     def _complain(self, text: str) -> None:
         self.query_one(".complaint", Static).update(foreign(text))
