@@ -12,6 +12,7 @@ from textual.filter import LineFilter
 from textual.keys import Keys
 from textual.reactive import var
 
+from tui.opening import has_terminal
 from tui.remembered import Remembered, recall, remember
 from tui.screens.dialogs.theme import ThemeDialog
 from tui.screens.patient_app import PatientApp
@@ -38,6 +39,11 @@ class LookApp(PatientApp):
         super().__init__()
         self.user_themes = UserThemes()
         self.ascii = AsciiFilter(enabled=wanted(os.environ))
+        self.remembered = recall()
+        self._faults = self._take_themes()
+        few = self.console.color_system == "standard" and has_terminal() and not self.no_color
+        chosen = self.remembered.theme or (SIXTEEN_COLOURS if few else DEFAULT)
+        self.theme = chosen if chosen in self.available_themes else DEFAULT  # before the styles are read for the first time
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         first = [StyleFilter()] if self.no_color else []
@@ -49,12 +55,8 @@ class LookApp(PatientApp):
         await super().on_event(event)
 
     def start_looks(self) -> None:
-        """Put on the theme that was chosen last."""
-        self.remembered = recall()
-        self.look_for_themes()
-        few = self.console.color_system == "standard" and not self.is_headless and not self.no_color
-        chosen = self.remembered.theme or (SIXTEEN_COLOURS if few else DEFAULT)
-        self.theme = chosen if chosen in self.available_themes else DEFAULT
+        """Say what is wrong with the user's themes, and look for changes in them from now on."""
+        self._tell(self._faults)
         self.set_interval(LOOK_S, self.look_for_themes)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -71,16 +73,25 @@ class LookApp(PatientApp):
 
     def look_for_themes(self) -> None:
         """Take the user's theme files as they are now."""
+        before = self.available_themes.get(self.theme)
+        faults = self._take_themes()
+        if self.theme not in self.available_themes:
+            self.theme = DEFAULT
+        elif self.available_themes[self.theme] is not before:
+            self._watch_theme(self.theme)  # the same name with other colours is no change to Textual
+        self._tell(faults)
+
+    def _take_themes(self) -> list[str]:
+        """Register the themes that are there now; what is wrong with the user's own."""
         themes, gone, faults = self.user_themes.look()
         for name in gone:
             self.unregister_theme(name)
         own = [theme for theme in load_themes() if theme.name not in self.available_themes]
         for theme in (*own, *themes):
             self.register_theme(theme)
-            if theme.name == self.theme:
-                self._watch_theme(theme.name)  # the same name with other colours is no change to Textual
-        if self.theme not in self.available_themes:
-            self.theme = DEFAULT
+        return faults
+
+    def _tell(self, faults: list[str]) -> None:
         for fault in faults:
             self.notify(plain(fault), severity="error", markup=False, timeout=15)
 
