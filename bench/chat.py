@@ -6,8 +6,7 @@
 The bare recipe is ``for_inference``, ``generate`` and a ``TextIteratorStreamer`` in a thread; its CUDA graphs are off, as
 they are unless somebody sets a variable. Ours is what an engine does for a chat, events written to a file included.
 Measured are the first text on the screen, tokens a second, a conversation of many turns with what was read kept and not
-kept, and base and tuned model side by side. Prints a table, and last a JSON object. The bar: tokens a second at least 1.0
-of the recipe on a CPU, 4 on an H200.
+kept, and base and tuned model side by side. The bar: tokens a second at least 1.0 of the recipe on a CPU, 4 on an H200.
 
 With ``--contexts`` the second of two turns is measured, whose prompt has so many tokens, with the first turn kept, however
 short it is, and not kept. ``LEAST`` in tui/engine/remembering.py belongs where the whole answer comes sooner with it kept.
@@ -16,7 +15,6 @@ short it is, and not kept. ``LEAST`` in tui/engine/remembering.py belongs where 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import tempfile
@@ -26,6 +24,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from report import Row, report
 
 GRAPHS = "UNSLOTH_DECODE_CUDA_GRAPHS"
 PROMPT = "Write a long story about a lighthouse keeper who finds a letter in a bottle."
@@ -212,8 +212,6 @@ def keeping(bench: Bench, context: int, tokens: int) -> dict[str, float]:
     for name, told in zip(("unkept", "kept"), zip(*rounds, strict=True), strict=True):
         found[f"{name}_first_s"] = statistics.median(one.first_s for one in told)
         found[f"{name}_s"] = statistics.median(one.seconds for one in told)
-    found["first text, not kept/kept"] = found["unkept_first_s"] / found["kept_first_s"]
-    found["whole answer, not kept/kept"] = found["unkept_s"] / found["kept_s"]
     return found
 
 
@@ -235,18 +233,35 @@ def comparison(bench: Bench, tokens: int) -> dict[str, float]:
     return dict(zip(("bare_s", "ours_s"), map(statistics.median, zip(*rounds, strict=True)), strict=True))
 
 
-def everything(bench: Bench, tokens: int, turns: int) -> dict[str, dict[str, float]]:
-    """One answer, a conversation, a comparison, and their ratios."""
+def everything(bench: Bench, tokens: int, turns: int) -> list[Row]:
+    """One answer, a conversation and a comparison, against the recipe."""
     one, many, both = answers(bench, tokens), conversation(bench, turns, tokens // 2), comparison(bench, tokens)
-    ratios = {
-        "first text, bare/ours": one["bare_first_s"] / one["ours_first_s"],
-        "tokens/s, ours/bare": one["ours_tokens_per_s"] / one["bare_tokens_per_s"],
-        f"{turns} turns, bare/ours": many["bare_s"] / many["ours_kept_s"],
-        f"{turns} turns, not kept/kept": many["ours_unkept_s"] / many["ours_kept_s"],
-        "first text of the last turn, not kept/kept": many["last_first_unkept_s"] / many["last_first_kept_s"],
-        "base and tuned, bare/ours": both["bare_s"] / both["ours_s"],
-    }
-    return {"answer": one, "conversation": many, "comparison": both, "ratios": ratios}
+    bar = 4.0 if bench.loaded.model.device.type == "cuda" else 1.0
+    return [
+        Row("first text of an answer", one["ours_first_s"], bare=one["bare_first_s"], bar=1),
+        Row("an answer", one["ours_tokens_per_s"], "tokens/s", one["bare_tokens_per_s"], more_is_better=True, bar=bar),
+        Row("the same without CUDA graphs", one["ours_without_graphs_tokens_per_s"], "tokens/s"),
+        Row(f"{turns} turns", many["ours_kept_s"], bare=many["bare_s"]),
+        Row(f"{turns} turns, kept against read again", many["ours_kept_s"], bare=many["ours_unkept_s"]),
+        Row(
+            "first text of the last turn, kept against read again",
+            many["last_first_kept_s"],
+            bare=many["last_first_unkept_s"],
+        ),
+        Row("tokens that were kept for it", many["last_kept_tokens"], "tokens"),
+        Row(f"of {turns} answers equal with and without keeping", many["same_answers"], ""),
+        Row("base and tuned side by side", both["ours_s"], bare=both["bare_s"]),
+    ]
+
+
+def kept_at(bench: Bench, context: int, tokens: int) -> list[Row]:
+    """What keeping is worth at one length, as rows."""
+    told = keeping(bench, context, tokens)
+    title = f"{told['prompt_tokens']:,.0f} tokens, {told['kept_tokens']:,.0f} kept"
+    return [
+        Row(f"{title}: first text, against read again", told["kept_first_s"], bare=told["unkept_first_s"]),
+        Row(f"{title}: whole answer, against read again", told["kept_s"], bare=told["unkept_s"]),
+    ]
 
 
 def lengths(text: str) -> list[int]:
@@ -257,6 +272,10 @@ def lengths(text: str) -> list[int]:
     return found
 
 
+def absolute(text: str) -> Path:
+    return Path(text).absolute()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a model folder")
@@ -265,27 +284,23 @@ def main() -> None:
     parser.add_argument("--contexts", type=lengths, metavar="1000,4000,8000")
     parser.add_argument("--load-in-16bit", action="store_true")
     parser.add_argument("--device", choices=["auto", "cpu"], default="auto")
+    parser.add_argument("--json", type=absolute, metavar="FILE")
     given = parser.parse_args()
     os.environ |= {"UNSLOTH_DISABLE_STATISTICS": "1"}
     if given.device == "cpu":
         os.environ |= {"UNSLOTH_FORCE_CPU": "1", "CUDA_VISIBLE_DEVICES": ""}
-    folder = Path(given.model).absolute()
+    folder = absolute(given.model)
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         from tui.engine.emit import emitter
         from tui.run.folder import RunFolder
 
         bench = Bench(load(str(folder), not given.load_in_16bit), emitter(RunFolder(Path(scratch))))
-        if given.contexts:
-            told = {f"{at:,} tokens": keeping(bench, at, given.tokens // 2) for at in given.contexts}
-        else:
-            told = everything(bench, given.tokens, given.turns)
+        half = given.tokens // 2
+        at_lengths = [row for at in given.contexts or () for row in kept_at(bench, at, half)]
+        rows = at_lengths or everything(bench, given.tokens, given.turns)
     print(f"\n{bench.loaded.device}, {'4' if bench.loaded.four_bit else '16'}-bit, {folder.name}")
-    for title, group in told.items():
-        print(title)
-        for name, value in group.items():
-            print(f"  {name:48} {value:10.3f}")
-    print(json.dumps({"device": bench.loaded.device, **told}))
+    report(rows, given.json)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 The session is the notebook's: 4-bit, batch 2 × 4, Unsloth's checkpointing, no packing, on rows of plain text of about that
 many tokens. With `--grid` every candidate is measured as well, to see how near the search comes to the best of all. Prints
-a line a setting, and one JSON object at the end.
+a line a setting, and the table at the end.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from report import Row, report
 
 from tui.engine import fitting
 from tui.run import events
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--grid", action="store_true")
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--tokens", type=int, default=157)
+    parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch) / "rows.jsonl"
@@ -47,7 +50,7 @@ def main() -> None:
         session = file.from_table(told | {"training": {"max_steps": 2000}})
         found = run(Fit(id="bench", session=file.dumps(session), within_s=60 * given.minutes))
         grid = run(Fit(id="grid", session=file.dumps(session), within_s=3600), every=True) if given.grid else None
-    report(found, grid)
+    report(rows_of(found, grid), given.json, found=asdict(found), grid=asdict(grid) if grid else None)
 
 
 def run(job: Fit, *, every: bool = False) -> events.Fitted:
@@ -74,19 +77,22 @@ def run(job: Fit, *, every: bool = False) -> events.Fitted:
     return said[-1]
 
 
-def report(found: events.Fitted, grid: events.Fitted | None) -> None:
-    """How many times as fast as the session as it is, by what may change."""
+def rows_of(found: events.Fitted, grid: events.Fitted | None) -> list[Row]:
+    """How many times as fast as the session as it is, by what may change, and how near the best of all."""
     own = next(trial for trial in found.trials if trial.kind == "own")
-    answers = {name: best(found.trials, kinds) for name, kinds in KINDS.items()}
-    told: dict[str, Any] = {"device": found.device, "matrix_tflops": found.matrix_tflops, "own": asdict(own)}
-    for name, trial in answers.items():
-        if trial:
-            told[name] = {"times": round(trial.tokens_per_s / own.tokens_per_s, 2), **asdict(trial)}
-        if trial and grid:
-            fastest = max(it.tokens_per_s for it in grid.trials if it.kind in KINDS[name])
+    rows = [Row(f"as it is: {own.name}", own.tokens_per_s, "tokens/s")]
+    for name, kinds in KINDS.items():
+        if not (trial := best(found.trials, kinds)):
+            continue
+        faster = {"same": 4.0, "packing": 12.0}.get(name)
+        told = f"{name}: {trial.name}, {trial.peak_bytes / 2**30:.1f} GiB"
+        rows.append(Row(told, trial.tokens_per_s, "tokens/s", own.tokens_per_s, more_is_better=True, bar=faster))
+        if grid:
+            fastest = max((it for it in grid.trials if it.kind in KINDS[name]), key=lambda it: it.tokens_per_s)
             same = next(it for it in grid.trials if it.name == trial.name)
-            told[name]["of the best of the grid"] = round(same.tokens_per_s / fastest, 3)
-    print(json.dumps(told))
+            title = f"{name}: measured again, against the grid's best, {fastest.name}"
+            rows.append(Row(title, same.tokens_per_s, "tokens/s", fastest.tokens_per_s, more_is_better=True, bar=0.95))
+    return rows
 
 
 if __name__ == "__main__":
