@@ -192,6 +192,16 @@ def worker_of(folder: RunFolder) -> psutil.Process:
     return psutil.Process(holder.pid)
 
 
+def ranks_of(folder: RunFolder) -> list[psutil.Process]:
+    """The two processes of a run that Unsloth is loaded in, in the order of their ranks."""
+
+    def found() -> list[psutil.Process]:
+        there = [it for it in worker_of(folder).children() if "RANK" in it.environ()]
+        return sorted(there, key=lambda it: int(it.environ()["RANK"])) if len(there) == 2 else []
+
+    return list(poll(found, 30, "there are not two processes"))
+
+
 def wait_gone(processes: Sequence[psutil.Process], within_s: float = 10) -> float:
     """Wait until all of these have ended; how many seconds that took."""
     started = time.monotonic()

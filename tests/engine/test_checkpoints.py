@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from tui.engine.checkpoints import Checkpoint, checkpoints_of, put_in_place, remove_older, what_is_wrong
+from tui.engine.checkpointing import Checkpointing
+from tui.engine.checkpoints import WRITING, Checkpoint, checkpoints_of, put_in_place, remove_older, what_is_wrong
 from tui.engine.resuming import begin, unobeyed
 from tui.run import commands, events
 from tui.run.folder import RunFolder, create_run
@@ -170,3 +174,31 @@ def test_the_newest_and_the_best_are_kept(folder: RunFolder, limit: int, best: i
     remove_older(folder, limit, str(folder.checkpoints / f"checkpoint-{best}") if best else None)
     assert [checkpoint.step for checkpoint in checkpoints_of(folder)] == kept
     assert len(list(folder.checkpoints.iterdir())) == len(kept)
+
+
+class OneOfTwo:
+    """The leading process beside another one, which says that its disk is full whenever both are asked."""
+
+    leads = True
+
+    def agree(self, value: Any) -> Any:
+        return value
+
+    def gather(self, value: Any) -> list[Any]:
+        return [value, ["OSError", "No space left on device", errno.ENOSPC]]
+
+
+def test_what_another_process_cannot_write_costs_all_of_them_the_checkpoint(folder: RunFolder) -> None:
+    """The one that could write would otherwise keep half a checkpoint, which a run would go on from."""
+    state = SimpleNamespace(global_step=30, best_model_checkpoint=None, best_global_step=None)
+    trainer = SimpleNamespace(
+        state=state,
+        args=SimpleNamespace(optim="adamw", save_total_limit=2),
+        model=SimpleNamespace(parameters=list),
+        _save_checkpoint=lambda model, trial: (folder.checkpoints / WRITING / "checkpoint-30").mkdir(parents=True),
+    )
+    told: list[events.Event] = []
+    Checkpointing(trainer, folder, told.append, OneOfTwo()).save(None)  # type: ignore[arg-type]
+    (warned,) = told
+    assert isinstance(warned, events.Warned) and "no checkpoint of update 30 was written: the disk is full" in warned.text
+    assert [it.step for it in checkpoints_of(folder)] == [20, 10] and not (folder.checkpoints / WRITING).exists()

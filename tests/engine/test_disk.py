@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.lab import Lab, at_step, ended, engine_gone, poll, wait_for, worker_of
+from tests.lab import Lab, at_step, ended, engine_gone, poll, ranks_of, wait_for, wait_gone, worker_of
 from tui.engine.checkpoints import WRITING, checkpoints_of, what_is_wrong
 from tui.run import commands, events
 from tui.run.folder import RunFolder, create_run
@@ -170,6 +170,30 @@ def test_an_engine_that_is_killed_while_its_folder_is_read_only_is_said_to_be_go
         assert state.status == "crashed" and state.failure is not None
         assert "read-only" in state.failure.text and "read-only" in read_row(folder).reason
     assert len(list(read_events(folder))) > 5
+
+
+@pytest.mark.campaign
+def test_of_two_processes_none_waits_for_one_whose_disk_is_full(on_a_disk: Start) -> None:
+    """What one of them cannot write costs all of them that checkpoint, and the run goes on, or ends and says why."""
+    folder = on_a_disk("1200m", training=SAVED, cluster={"nproc_per_node": 2}, run={"name": "pair"})
+    wait_for(folder, lambda state, event: bool(state.checkpoints), 180)
+    ranks, engine = ranks_of(folder), worker_of(folder)
+    ranks[1].rlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+    state = wait_for(folder, lambda state, event: any("no checkpoint" in it.text for it in state.warnings), 30)
+    told = state.warnings[-1]
+    assert "the disk is full" in told.text
+    wait_for(folder, at_step(told.step + 5), 30)
+    ranks[1].rlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    wait_for(folder, lambda state, event: bool(state.checkpoints) and state.checkpoints[-1].step > told.step, 30)
+
+    ballast = folder.path / "somebody-elses"
+    _fill(ballast)
+    wait_for(folder, _hindered, 30)
+    os.truncate(ballast, ballast.stat().st_size - 16 * PAGE_BYTES)  # room for a wish and the last words, not for a result
+    send(folder, commands.Stop())
+    state = wait_for(folder, ended, 60)
+    assert state.failure and "the disk is full" in state.failure.text
+    wait_gone([*ranks, engine], 30)
 
 
 @contextmanager

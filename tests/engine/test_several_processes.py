@@ -7,10 +7,9 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
 import pytest
 
-from tests.lab import HELD_OUT, Lab, at_step, ended, engine_gone, poll, wait_for, wait_gone, worker_of
+from tests.lab import HELD_OUT, Lab, at_step, ended, engine_gone, ranks_of, wait_for, wait_gone, worker_of
 from tui.run import commands, events
 from tui.run.folder import RunFolder
 from tui.run.process import resume_run, send
@@ -72,7 +71,7 @@ class Death:
 def killed(runs: Runs) -> Death:
     """The second process dies while the first one answers the sample prompts."""
     wait_for(runs.shared, _answers, 180)
-    engine, ranks = worker_of(runs.shared), _ranks(runs.shared)
+    engine, ranks = worker_of(runs.shared), ranks_of(runs.shared)
     doors = {it.laddr.ip for one in (engine, *ranks) for it in one.net_connections() if it.status == "LISTEN"}
     os.kill(ranks[1].pid, signal.SIGKILL)
     others_s = wait_gone(ranks, 30)
@@ -140,7 +139,7 @@ def test_a_process_that_dies_too_often_ends_the_run_and_is_named(lab: Lab, runs:
     resumed = len(whole.resumed)
     for times in (1, 2):
         wait_for(runs.shared, lambda state, event, times=times: len(state.resumed) == resumed + times, 60)  # type: ignore[misc]
-        ranks = _ranks(runs.shared)
+        ranks = ranks_of(runs.shared)
         os.kill(ranks[0].pid, signal.SIGKILL)
         wait_gone(ranks, 30)
     state = wait_for(runs.shared, lambda state, event: state.status == "crashed", 30)
@@ -150,13 +149,3 @@ def test_a_process_that_dies_too_often_ends_the_run_and_is_named(lab: Lab, runs:
 def _answers(state: RunState, event: events.Event) -> bool:
     """A condition: half of the updates are done, and the sample prompts are answered."""
     return at_step(STEPS // 2)(state, event) and state.phase == "sampling"
-
-
-def _ranks(folder: RunFolder) -> list[psutil.Process]:
-    """The processes that Unsloth is loaded in, in the order of their ranks."""
-
-    def found() -> list[psutil.Process]:
-        there = [it for it in worker_of(folder).children() if "RANK" in it.environ()]
-        return sorted(there, key=lambda it: int(it.environ()["RANK"])) if len(there) == 2 else []
-
-    return list(poll(found, 30, "there are not two processes"))
