@@ -274,7 +274,7 @@ class EngineSeen(Happened):
     kind: Literal["engine"] = "engine"
     alive: bool
     queued: bool = False
-    """Whether it waits in Slurm for its turn, the first one or another."""
+    """Whether it waits elsewhere for its turn, the first one or another."""
     reason: str = ""
     """What is known of its end, when it is gone; else why nothing may be heard of it."""
 
