@@ -70,6 +70,21 @@ def test_why_a_job_ended_is_told_and_asked_for_once(home: Path, say: Say, end: s
     assert calls.read_text() == asked
 
 
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [("-9 (pid: 6977)  (SIGKILL)", "was killed by signal 9 (SIGKILL)"), ("1  (pid: 7)", "ended with exit code 1")],
+)
+def test_of_several_machines_the_process_that_ended_the_others_is_named(home: Path, say: Say, code: str, how: str) -> None:
+    """The log ends with what the others say, who only miss it."""
+    say("squeue", "7|FAILED|n[1-2]|2026-11-28T01:17:05|None")
+    folder = run("7", *begun())
+    cause = "Root Cause (first observed failure):\n[0]:\n  host      : localhost\n  rank      : {rank} (local_rank: 0)\n"
+    earlier = cause.format(rank=5) + "  exitcode  : -6 (pid: 1)  (SIGABRT)\njob 7, start 2, on n[1-2]\n"
+    folder.log.write_text(f"{earlier}{cause.format(rank=1)}  exitcode  : {code}\n[rank0]: Failed to recv, got 0 bytes.\n")
+    failure = read_state(folder).failure
+    assert failure and failure.text == f"Slurm job 7 has ended (failed): process 2 {how}"
+
+
 def test_of_a_job_that_is_gone_the_accounts_are_asked(home: Path, say: Say) -> None:
     say("squeue", OTHERS)
     say("sacct", "CANCELLED by 1000\n")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import signal
 import subprocess
 import sys
 
@@ -18,6 +20,10 @@ from tui.run.lock import holder_of, is_running
 from tui.run.processes import gpus_seen
 from tui.run.standing import submit
 from tui.session import file
+
+ROOT_BYTES = 1 << 17
+"""So far from the end of the log the reason may stand: each process prints where it was."""
+_ROOT = re.compile(r"Root Cause.*?rank +: (\d+).*?exitcode +: (-?\d+)", re.DOTALL)
 
 
 def start_engine(
@@ -89,14 +95,29 @@ def send(folder: RunFolder, command: commands.Command) -> None:
 
 def last_words(folder: RunFolder, lines: int = 3, within_bytes: int = 8192) -> str:
     """The last lines that the engine printed, joined; empty without a log."""
-    try:
-        with folder.log.open("rb") as stream:
-            stream.seek(max(0, folder.log.stat().st_size - within_bytes))
-            text = stream.read().decode(errors="replace").replace("\r", "\n")
-    except OSError:
-        return ""
+    text = _end_of_log(folder, within_bytes).replace("\r", "\n")
     told = [line.strip() for line in text.splitlines() if line.strip()]
     return " | ".join(told[-lines:])
+
+
+def first_to_die(folder: RunFolder) -> str:
+    """Which of the processes of several machines has ended the others in the last job, as torchrun prints it; or empty."""
+    told = _end_of_log(folder, ROOT_BYTES).rpartition("\njob ")[2]
+    found = _ROOT.search(told)
+    if not found:
+        return ""
+    rank, code = int(found[1]), int(found[2])
+    how = f"was killed by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"ended with exit code {code}"
+    return f"process {rank + 1} {how}"
+
+
+def _end_of_log(folder: RunFolder, size: int) -> str:
+    try:
+        with folder.log.open("rb") as stream:
+            stream.seek(max(0, folder.log.stat().st_size - size))
+            return stream.read().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def live_processes(folder: RunFolder) -> list[psutil.Process]:

@@ -13,7 +13,7 @@ from tui.run.folder import RunFolder
 from tui.run.history import thinned
 from tui.run.lines import Tail
 from tui.run.lock import STALE_S, holder_of, is_flocked, is_held, still_holds
-from tui.run.process import last_words
+from tui.run.process import first_to_die, last_words
 from tui.run.standing import standing
 from tui.run.state import RunState, fold
 
@@ -55,13 +55,15 @@ def seen(folder: RunFolder) -> events.EngineSeen:
         return events.EngineSeen(alive=True, queued=there.queued, reason=_hindrance(folder) if heard else there.text)
     if there is None and engine_alive(folder):
         return events.EngineSeen(alive=True, reason=_hindrance(folder))
-    said = last_words(folder)
     reason = there.text if there else "the engine is gone without a word"
     if _disk_is_full(folder):
         reason += ", and the disk is full"
     elif is_read_only(folder.path):
         reason += ", and the run folder is read-only"
-    reason += f"; it printed last: {said}" if said else ""
+    if who := first_to_die(folder) if there else "":
+        reason += f": {who}"
+    elif said := last_words(folder):
+        reason += f"; it printed last: {said}"
     return events.EngineSeen(alive=False, reason=reason)
 
 
