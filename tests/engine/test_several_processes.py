@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import HELD_OUT, Lab, at_step, ended, engine_gone, ranks_of, wait_for, wait_gone, worker_of
+from tests.lab import HELD_OUT, Condition, Lab, at_step, ended, engine_gone, ranks_of, wait_for, wait_gone, worker_of
 from tui.run import commands, events
 from tui.run.folder import RunFolder
 from tui.run.process import resume_run, send
@@ -36,7 +36,7 @@ def tables(processes: int, **more: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "eval_steps": STEPS,
             "compare_prompts": 0,
             "sample_prompts": ["list files"],
-            "sample_steps": STEPS // 2,
+            "sample_steps": STEPS // 4,
             "compare_max_new_tokens": 200,
         },
     }
@@ -69,8 +69,8 @@ class Death:
 
 @pytest.fixture(scope="module")
 def killed(runs: Runs) -> Death:
-    """The second process dies while the first one answers the sample prompts."""
-    wait_for(runs.shared, _answers, 180)
+    """The second process dies after a quarter, while the first one answers the sample prompts."""
+    wait_for(runs.shared, _answers(STEPS // 4), 180)
     engine, ranks = worker_of(runs.shared), ranks_of(runs.shared)
     doors = {it.laddr.ip for one in (engine, *ranks) for it in one.net_connections() if it.status == "LISTEN"}
     os.kill(ranks[1].pid, signal.SIGKILL)
@@ -80,8 +80,8 @@ def killed(runs: Runs) -> Death:
 
 @pytest.fixture(scope="module")
 def paused(runs: Runs, killed: Death) -> RunState:
-    """The same run, which has begun anew and come to its middle again; there it is asked to pause."""
-    wait_for(runs.shared, lambda state, event: bool(state.resumed) and _answers(state, event), 180)
+    """The same run, which has begun anew and come to its middle; there it is asked to pause."""
+    wait_for(runs.shared, _answers(STEPS // 2), 180)
     send(runs.shared, commands.Pause())
     state = wait_for(runs.shared, lambda state, event: bool(state.resumed) and state.ended, 60)
     wait_for(runs.shared, engine_gone, 30)
@@ -104,7 +104,7 @@ def test_nobody_else_can_reach_the_port_by_which_they_meet(killed: Death) -> Non
 
 def test_a_process_that_dies_ends_the_others_and_they_begin_again_from_the_last_checkpoint(killed: Death) -> None:
     assert killed.others_s < 30
-    assert (killed.after.resumed[-1].step, killed.after.status) == (10, "loading")
+    assert (killed.after.resumed[-1].step, killed.after.status) == (STEPS // 4, "loading")
     assert killed.after.warnings[-1].text.startswith("process 2 of 2 was killed by signal 9 (SIGKILL); the run goes on")
 
 
@@ -146,6 +146,6 @@ def test_a_process_that_dies_too_often_ends_the_run_and_is_named(lab: Lab, runs:
     assert state.failure and state.failure.text == "process 1 of 2 was killed by signal 9 (SIGKILL)"
 
 
-def _answers(state: RunState, event: events.Event) -> bool:
-    """A condition: half of the updates are done, and the sample prompts are answered."""
-    return at_step(STEPS // 2)(state, event) and state.phase == "sampling"
+def _answers(step: int) -> Condition:
+    """A condition: so many updates are done, and the sample prompts are answered."""
+    return lambda state, event: at_step(step)(state, event) and state.phase == "sampling"

@@ -113,15 +113,19 @@ def test_an_interrupted_job_goes_on_where_it_was(lab: Lab, tmp_path: Path) -> No
 
 
 def test_two_machines_train_together(lab: Lab, tmp_path: Path) -> None:
-    """They are one run: it tells of both, writes its checkpoint when its time is up, goes on with both and stops."""
+    """They are one run: it tells of both, begins again when one of them dies, writes its checkpoint when its time is up, goes
+    on with both and stops."""
     with lab.entered():
-        folder = submitted(lab, tmp_path, "both", nodes=2)
+        folder = submitted(lab, tmp_path, "both", nodes=2, max_restarts=1)
         state = wait_for(folder, lambda state, event: bool(state.ranks) and at_step(5)(state, event), WITHIN_S)
         assert len(state.ranks) == 2
         assert slurm.jobs()[job_of(folder)].nodes == "n[1-2]"
+        (second,) = [it for it in lab.processes() if it.environ().get("RANK") == "1"]
+        second.kill()
+        wait_for(folder, resumed(1), WITHIN_S)  # type: ignore[arg-type]
         subprocess.run(["scancel", "--signal=USR1", "--batch", job_of(folder)], check=True)
         let_it_go_on(folder)
-        wait_for(folder, resumed(1), WITHIN_S)  # type: ignore[arg-type]
+        wait_for(folder, resumed(2), WITHIN_S)  # type: ignore[arg-type]
         told(lab, "stop", folder.name)
         wait_for(folder, stopped, WITHIN_S)
         poll(lambda: slurm.jobs()[job_of(folder)].state == "COMPLETED", 90, "the job does not end")

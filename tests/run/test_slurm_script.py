@@ -96,6 +96,7 @@ def test_the_folder_of_a_job_holds_all_that_belongs_to_it(home: Path, tmp_path: 
     assert session.training.custom_loss == f"{folder.job}/own loss.py:f"
     assert (folder.job / "own loss.py").read_text() == "def f(): ...\n"
     assert (session.data.source, session.model.device) == (str(tmp_path / "t.jsonl"), "auto")  # Slurm gives the GPUs
+    assert session.chat.keep_loaded_minutes == 0  # nobody talks to the result there, and the machines are wanted by others
     assert shlex.quote(str(folder.path)) in (folder.job / "job.sbatch").read_text()
     assert {path.stat().st_mode & 0o077 for path in (folder.path, folder.job, folder.session)} == {0}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import sys
 import threading
 import time
@@ -32,7 +33,7 @@ from tui.machine.host import read_host
 from tui.run import commands, events
 from tui.run.folder import RunFolder
 from tui.run.lines import Tail
-from tui.run.lock import HEARTBEAT_S, LockHeld, acquire
+from tui.run.lock import HEARTBEAT_S, Holder, LockHeld, acquire, holder_of
 from tui.run.process import send
 from tui.run.state import fold_all
 from tui.run.watcher import read_events
@@ -62,12 +63,13 @@ def serve(folder: RunFolder, owner: int | None, warm: Warm | None = None) -> int
     if not together.leads:
         follow(folder, together)
     if LAUNCHED not in os.environ:
+        before = holder_of(folder.lock)
         try:
             acquire(folder.lock, None if together.size == 1 else os.getppid())
         except LockHeld as error:
             print(error, file=sys.stderr)
             return 1
-        if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) and not _begins_again(folder):
+        if together.size > 1 and _is_restarted(before) and not _begins_again(folder):
             return 1
     emit, control = emitter(folder), Control(shared=together.size > 1)
     if not folder.session.exists():
@@ -113,6 +115,12 @@ def follow(folder: RunFolder, together: Together) -> NoReturn:
         worker.join(LISTEN_S)
     sys.stdout.flush()
     os._exit(result[0] if result else 1)
+
+
+def _is_restarted(before: Holder | None) -> bool:
+    """Whether torchrun has started it again; of several machines it counts only on the one whose process had died."""
+    counted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    return counted or (before is not None and before.host == socket.gethostname() and before.pid == os.getppid())
 
 
 def _begins_again(folder: RunFolder) -> bool:

@@ -1,4 +1,4 @@
-"""What the processes of one run tell each other, through the store of the agent that started them."""
+"""What the processes of one run tell each other, through the store by which they meet."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ class Together:
         self.rank, self.size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
         self.local_rank, self.node = int(os.environ.get("LOCAL_RANK", "0")), os.environ.get("GROUP_RANK", "0")
         self._connecting, self._connections = threading.Lock(), list[Any]()
-        self._prefix = f"tui/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+        # the store of an agent outlives the processes, and so does what earlier ones said there
+        self._agents = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+        self._prefix = f"tui/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}" if self._agents else "tui"
         self._count = 0
 
     @property
@@ -104,15 +106,16 @@ class Together:
     def _connected(self) -> list[Any]:
         with self._connecting:
             if not self._connections:
-                self._connections = [_connect(), _connect()]
+                self._connections = [self._connect(), self._connect()]
         return self._connections
 
+    def _connect(self) -> Any:
+        """A connection to the agent's store, or else to that of the leading process, which torch then uses as well."""
+        from torch._C._distributed_c10d import TCPStore
 
-def _connect() -> Any:
-    from torch._C._distributed_c10d import TCPStore
-
-    where = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    return TCPStore(*where, is_master=False, wait_for_workers=False, timeout=FOREVER)
+        where = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        hosts = self.leads and not self._agents
+        return TCPStore(*where, is_master=hosts, wait_for_workers=False, timeout=FOREVER, multi_tenant=hosts)
 
 
 def hear(control: Control, together: Together) -> list[Order]:

@@ -43,9 +43,13 @@ def look(session: Session, to: Place) -> list[Problem]:
 
 
 def as_sent(session: Session) -> Session:
-    """The session as it is trained elsewhere: which GPUs it sees is for those to say who give them."""
-    session = file.anchored(session, Path.cwd())
-    return session if session.model.device == "cpu" else file.replace_value(session, "model.device", "auto")
+    """The session as it is trained elsewhere.
+
+    Which GPUs it sees is for those to say who give them, and nobody is there to talk to the result.
+    """
+    device = "cpu" if session.model.device == "cpu" else "auto"
+    changes = {"model.device": device, "chat.keep_loaded_minutes": 0}
+    return file.replace_values(file.anchored(session, Path.cwd()), changes)
 
 
 def planned(session: Session, to: Place) -> str:

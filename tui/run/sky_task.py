@@ -42,9 +42,8 @@ run="$UNSLOTH_TUI_HOME/runs/"{name}
 mkdir -p "$run"
 [ -e "$run/session.toml" ] || cp session.toml "$run/session.toml"
 if [ "$SKYPILOT_NODE_RANK" = 0 ]; then
-    # a run that was interrupted goes on from its last checkpoint; nobody is there to talk to the result
+    # a run that was interrupted goes on from its last checkpoint
     [ ! -s "$run/events.jsonl" ] || echo '{{"kind":"resume"}}' >> "$run/commands.jsonl"
-    echo '{{"kind":"release"}}' >> "$run/commands.jsonl"
 fi
 {start} 2>&1 | tee -a "$run/engine.log"
 """

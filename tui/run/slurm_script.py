@@ -30,8 +30,7 @@ mv "$run/job/.handed" "$run/job/handed.json"
 "$python" -m tui.run.requirements "$run/job/requirements.txt" || exit 1
 
 # a job that was requeued goes on from its last checkpoint, and does not obey what was asked of it before
-if [ -s "$run/events.jsonl" ] && ! tail -n 2 "$run/commands.jsonl" | grep -q '"kind":"resume"'; then tell resume; fi
-tell release  # nobody is there to talk to the result
+if [ -s "$run/events.jsonl" ] && ! tail -n 1 "$run/commands.jsonl" | grep -q '"kind":"resume"'; then tell resume; fi
 before=$(newest)
 
 # shortly before its time is up: write a checkpoint, end, and wait for another turn
@@ -59,6 +58,7 @@ _RENDEZVOUS = """\
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 address=$(scontrol show node "$head" --oneliner | sed -n 's/.* NodeAddr=\\([^ ]*\\).*/\\1/p')
 port=$((20000 + SLURM_JOB_ID % 20000))
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1  # after a restart they would find what was said before it
 """
 _SRUN = 'srun --kill-on-bad-exit=1 ${SLURM_CPUS_PER_TASK:+--cpus-per-task="$SLURM_CPUS_PER_TASK"}'
 
