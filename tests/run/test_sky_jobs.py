@@ -62,7 +62,9 @@ def test_what_it_does_there_is_told(home: Path, say: Say) -> None:
     )
     row = read_row(run())
     assert (row.alive, row.ended) == (True, False)
-    assert row.reason == "SkyPilot job run-x is running on AWS (us-east-1); see sky jobs logs --name run-x"
+    assert row.reason == (
+        "SkyPilot job run-x is running on AWS (us-east-1); it is not followed from here: sky jobs logs --name run-x"
+    )
     read_row(run())
     assert calls.read_text() == "jobs queue --all --verbose --output json\n"  # one question is for all
 
@@ -99,7 +101,7 @@ def test_a_machine_that_was_rented_for_it_tells_of_its_last_job(home: Path, say:
         "sky", "Failed to get the job queue for cluster 'other'.\n" + json.dumps({"run-x": jobs, "empty": []}, indent=2)
     )
     folder = run(rented=True)
-    assert read_row(folder).reason == "SkyPilot job run-x is setting_up; see sky logs run-x"
+    assert read_row(folder).reason == "SkyPilot job run-x is setting up; it is not followed from here: sky logs run-x"
     assert calls.read_text() == "queue --output json\n"
     standing.forget()
     say("sky", "Failed to get the job queue for cluster 'run-x'.\n{}\n")

@@ -156,7 +156,8 @@ def _job(handed: Handed) -> Job | None:
 def _in_words(handed: Handed, job: Job) -> str:
     if handed.to == "skypilot":
         where = f" on {job.nodes}" if job.nodes else ""
-        return f"{name_of(handed)} is {job.state.lower()}{where}; see {seen_by(handed)}"
+        state = job.state.lower().replace("_", " ")
+        return f"{name_of(handed)} is {state}{where}; it is not followed from here: {seen_by(handed)}"
     if not job.queued:
         return f"{name_of(handed)} is {job.state.lower()} on {job.nodes}"
     reason = "" if job.reason in ("", "None") else f": {job.reason}"
