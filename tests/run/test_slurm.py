@@ -113,8 +113,7 @@ def test_an_interrupted_job_goes_on_where_it_was(lab: Lab, tmp_path: Path) -> No
 
 
 def test_two_machines_train_together(lab: Lab, tmp_path: Path) -> None:
-    """They are one run: it tells of both, begins again when one dies, writes its checkpoint when its time is up, goes on with
-    both and stops."""
+    """They are one run: both are told of, they begin again when one dies, and when their time is up; both stop."""
     with lab.entered():
         folder = submitted(lab, tmp_path, "both", nodes=2, max_restarts=1)
         state = wait_for(folder, lambda state, event: bool(state.ranks) and at_step(5)(state, event), WITHIN_S)
