@@ -195,7 +195,7 @@ def test_what_the_cluster_has_is_compared_with_what_is_asked_for(home: Path, say
         ("allocation failure: Requested time limit is invalid (missing or exceeds some limit)", "cluster.time"),
         ("sbatch: error: Batch job submission failed: Invalid qos specification", "cluster.qos"),
         ("sbatch: unrecognized option '--frob'", "cluster.sbatch_options"),
-        ("something else", ""),
+        ("sbatch: error: Invalid generic resource (gres) specification", ""),
     ],
 )
 def test_what_slurm_would_refuse_is_said_before_anything_is_submitted(home: Path, say: Say, said: str, key: str) -> None:
@@ -207,11 +207,19 @@ def test_what_slurm_would_refuse_is_said_before_anything_is_submitted(home: Path
     assert calls.read_text().startswith("--test-only ") and not (home / "runs").exists()
 
 
-def test_a_cluster_that_is_being_mended_may_be_waited_for(home: Path, say: Say) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        "allocation failure: Requested node configuration is not available",
+        "allocation failure: Required partition not available (inactive or drain)",
+        "sbatch: error: Unable to contact slurm controller (connect failure)",
+    ],
+)
+def test_a_cluster_that_is_being_mended_may_be_waited_for(home: Path, say: Say, said: str) -> None:
     say("sinfo", "main*|infinite|2|(null)\n")
-    say("sbatch", refuses="allocation failure: Requested node configuration is not available")
+    say("sbatch", refuses=said)
     found = hand_over.look(from_table({"model": {"name": "a/b", "device": "cpu"}}), "slurm")
-    (problem,) = [it for it in found if "it may wait for ever: allocation failure" in it.text]
+    (problem,) = [it for it in found if f"it may wait for ever: {said}" in it.text]
     assert not problem.blocking
 
 

@@ -113,11 +113,11 @@ def _refused(script: str) -> Iterator[Problem]:
         slurm.try_out(script)
     except JobError as error:
         said = str(error).lower()
-        if "not available" in said:  # machines that are down or kept for others may come back
-            yield advice("", f"Slurm has no machines for the job now, and it may wait for ever: {error}")
-            return
         key = next((key for word, key in SAID.items() if word in said), "")
-        yield Problem(key, f"Slurm would not take the job: {error}")
+        if (key or "invalid" in said) and "not available" not in said:
+            yield Problem(key, f"Slurm would not take the job: {error}")
+        else:  # machines that are down or kept for others may come back, and so may a controller
+            yield advice("", f"Slurm has no machines for the job now, and it may wait for ever: {error}")
 
 
 def cloud_ahead(session: Session) -> Iterator[Problem]:
