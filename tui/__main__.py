@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from tui.opening import has_terminal, open_window
+from tui.opening import open_window
 from tui.resources import secure_home
+from tui.terminal import has_terminal
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from tui.cli_fit import fit
 from tui.cli_parts import AsJson, RunName, SessionFile, Trust, find, load, load_checked, refuse
 from tui.cli_queue import queue_app, queue_cancel
 from tui.cli_submit import submit
+from tui.terminal import has_terminal
 
 if TYPE_CHECKING:
     from tui.run.folder import RunFolder
@@ -237,7 +238,7 @@ def release(name: RunName) -> None:
 
 
 def _open_window(session: Session | None, path: Path | None, folder: RunFolder | None = None) -> NoReturn:
-    if not opening.has_terminal():
+    if not has_terminal():
         refuse(["the window needs a terminal; see unsloth-tui --help for what works without one"])
     raise typer.Exit(opening.open_window(session, path, folder))
 

@@ -12,10 +12,10 @@ from textual.filter import LineFilter
 from textual.keys import Keys
 from textual.reactive import var
 
-from tui.opening import has_terminal
 from tui.remembered import Remembered, recall, remember
 from tui.screens.dialogs.theme import ThemeDialog
 from tui.screens.patient_app import PatientApp
+from tui.terminal import has_terminal
 from tui.themes import DEFAULT, OWN, SIXTEEN_COLOURS, UserThemes, load_themes, own_slots
 from tui.widgets.foreign import plain
 from tui.widgets.line_filters import AsciiFilter, StyleFilter, wanted

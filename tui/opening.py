@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +12,6 @@ if TYPE_CHECKING:
 
 GARBAGE = (50_000, 20, 100)
 """When a window looks for garbage: with Python's own numbers it stops for a fifth of a second while a lot is painted."""
-
-
-def has_terminal() -> bool:
-    """Whether there is a terminal to draw the window in; any of these files may be closed."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
 def open_window(session: Session | None = None, path: Path | None = None, folder: RunFolder | None = None) -> int:
