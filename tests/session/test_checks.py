@@ -533,6 +533,12 @@ def sane(session: Session, known: Facts) -> None:
     raise AssertionError(f"goes in circles: {mends}")
 
 
+@pytest.mark.parametrize("wish", ["eval_steps", "load_best_model_at_end", "early_stopping_patience"])
+def test_of_a_single_example_nothing_is_held_out_whatever_would_need_it(wish: str) -> None:
+    """One rule held out a share, and another took it back."""
+    sane(session_of({"evaluation": {wish: 1 if wish != "load_best_model_at_end" else True}}), Facts(examples=1))
+
+
 def test_held_out_data_is_read_like_the_training_data() -> None:
     told = T(
         data__source="owner/talks", data__subset="de", data__revision="v1", data__more_sources=["b"],

@@ -32,11 +32,12 @@ def rules(session: Session, facts: Facts) -> Iterator[Problem]:
         yield from _cadence(session, facts)
         yield from _best(session)
     else:
-        yield from _nothing_held_out(session)
+        yield from _nothing_held_out(session, facts)
 
 
-def _nothing_held_out(session: Session) -> Iterator[Problem]:
+def _nothing_held_out(session: Session, facts: Facts) -> Iterator[Problem]:
     evaluation = session.evaluation
+    divisible = session.data.source != "" and facts.examples != 1
     for key, on, off in (
         ("evaluation.eval_steps", evaluation.eval_steps is not None, None),
         ("evaluation.load_best_model_at_end", evaluation.load_best_model_at_end, False),
@@ -44,7 +45,7 @@ def _nothing_held_out(session: Session) -> Iterator[Problem]:
     ):
         if on:
             text = "there is no held-out data to evaluate on; set evaluation.source or evaluation.fraction"
-            yield Problem(key, text, mend={key: off} if session.data.source == "" else {"evaluation.fraction": 0.05})
+            yield Problem(key, text, mend={"evaluation.fraction": 0.05} if divisible else {key: off})
     if session.training.save_strategy == "best":
         text = "the best checkpoint is found by evaluating, and there is no held-out data"
         yield Problem("training.save_strategy", text, mend={"training.save_strategy": "epoch"})
