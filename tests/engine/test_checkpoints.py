@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tui.engine.checkpointing import Checkpointing
-from tui.engine.checkpoints import WRITING, Checkpoint, checkpoints_of, put_in_place, remove_older, what_is_wrong
+from tui.engine.checkpoints import WRITING, Checkpoint, checkpoints_of, remove_older, what_is_wrong
 from tui.engine.resuming import begin, unobeyed
 from tui.run import commands, events
 from tui.run.folder import RunFolder, create_run
@@ -119,16 +119,6 @@ def test_what_was_asked_of_an_earlier_engine_is_not_obeyed_again() -> None:
     stop, save = commands.Stop(), commands.Checkpoint()
     assert unobeyed([stop, commands.Resume(), stop, resume, save]) == (resume, [save])
     assert unobeyed([stop])[1] == [stop]
-
-
-def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
-    (tmp_path / "final").mkdir()
-    (tmp_path / "final" / "old").touch()
-    (tmp_path / "made").mkdir()
-    (tmp_path / "made" / "new").touch()
-    put_in_place(tmp_path / "made", tmp_path / "final")
-    assert [path.name for path in tmp_path.iterdir()] == ["final"]
-    assert [path.name for path in (tmp_path / "final").iterdir()] == ["new"]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tui.engine.checkpoints import STATE, WRITING, bring_to_disk, bytes_of, put_in_place, remove_older
+from tui.engine.checkpoints import STATE, WRITING, bytes_of, remove_older
 from tui.engine.emit import Emit
 from tui.engine.failures import is_disk_full, is_read_only
+from tui.engine.placing import bring_to_disk, put_in_place
 from tui.engine.together import Together
 from tui.machine import host
 from tui.run.events import Warned

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tui.engine.placing import put_back
 from tui.run.folder import RunFolder
 
 WRITING = ".writing"
@@ -57,7 +57,9 @@ def what_is_wrong(checkpoint: Checkpoint) -> str:
 
 
 def clear_leftovers(folder: RunFolder) -> None:
-    """Remove what an earlier engine did not finish writing."""
+    """Remove what an earlier engine did not finish writing, and put back what it was about to replace."""
+    for place in (folder.path, folder.checkpoints):
+        put_back(place)
     shutil.rmtree(folder.checkpoints / WRITING, ignore_errors=True)
 
 
@@ -71,30 +73,6 @@ def remove_older(folder: RunFolder, limit: int, best: str | None) -> None:
         aside.mkdir(exist_ok=True)
         path.rename(aside / path.name)
     shutil.rmtree(aside, ignore_errors=True)
-
-
-def bring_to_disk(folder: Path) -> None:
-    """Return once every file of a folder is on the disk. Raises OSError."""
-    for path in [*folder.rglob("*"), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def put_in_place(made: Path, final: Path) -> None:
-    """Give a whole folder its name, in place of one that may have it. Raises OSError."""
-    old = made.parent / f"{made.name}.old"
-    if final.exists():
-        final.rename(old)
-    made.rename(final)
-    shutil.rmtree(old, ignore_errors=True)
-    handle = os.open(final.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def bytes_of(folder: Path) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tui.engine.emit import Emit
 from tui.engine.failures import explain
+from tui.engine.placing import put_in_place
 from tui.run.events import PhaseChanged, Warned
 from tui.run.export_commands import ExportKind
 from tui.run.exports import Record, hashed_files, write_record
@@ -63,8 +64,7 @@ def export(target: Path, kind: str, session: Session, loaded: Loaded) -> None:
     scratch.mkdir(parents=True, mode=0o700)
     try:
         write(scratch, kind, target.parent.parent.name, session.export.quantization_method, loaded)
-        shutil.rmtree(target, ignore_errors=True)
-        scratch.rename(target)
+        put_in_place(scratch, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -11,7 +11,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tui.engine import failures, inspecting
-from tui.engine.checkpoints import put_in_place
 from tui.engine.control import Control, Job
 from tui.engine.emit import Emit
 from tui.engine.environment import set_environment
@@ -20,6 +19,7 @@ from tui.engine.guards import LossLost
 from tui.engine.inspecting import IMPORTING
 from tui.engine.notify import notify_of
 from tui.engine.parting import StartOver, give_up
+from tui.engine.placing import bring_to_disk, put_in_place
 from tui.engine.resuming import Start, begin_together, write_or_compare
 from tui.engine.retry import is_started_again, next_try
 from tui.engine.talking import Talk
@@ -180,6 +180,7 @@ def _save(folder: RunFolder, session: Session, loaded: Loaded, emit: Emit, toget
         loaded.model.save_pretrained(str(scratch))
     if together.leads:
         loaded.tokenizer.save_pretrained(str(scratch))
+        bring_to_disk(scratch)
         put_in_place(scratch, folder.adapter)  # a run that was extended has one already
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from tui.engine.checkpoints import bring_to_disk, bytes_of, put_in_place
+from tui.engine.checkpoints import bytes_of
 from tui.engine.emit import Emit
 from tui.engine.export.card import write_card
 from tui.engine.export.children import Child, ExportFailed
 from tui.engine.export.fetch import fetch
 from tui.engine.failures import explain
+from tui.engine.placing import bring_to_disk, put_back, put_in_place
 from tui.machine.llama_cpp import as_unsloth_wants, llama_cpp_folder
 from tui.run import commands, events
 from tui.run.export_ahead import Ahead, look_ahead, model_files
@@ -109,6 +110,7 @@ class Job:
         ahead = self._look_ahead()
         if ahead.fetches:
             ahead = self._fetch(ahead)
+        put_back(self.run.exports)
         clear_leftovers(self.run)
         self.scratch.mkdir(parents=True, mode=0o700)
         notes = self._write(ahead)
