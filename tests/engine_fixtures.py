@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,13 +40,29 @@ def cold_lab(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iter
     yield from _home(Lab(tmp_path_factory.mktemp("home"), tiny_model))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """End what a failing test has started in its lab, so that an endless run of it takes no time from the tests after it."""
+    labs = [it for it in getattr(item, "funcargs", {}).values() if isinstance(it, Lab)]
+    before = {process for lab in labs for process in lab.processes()}
+    try:
+        return (yield)
+    except BaseException:
+        _end(process for lab in labs for process in lab.processes() if process not in before)
+        raise
+
+
+def _end(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.Error):
+            process.kill()
+
+
 def _home(made: Lab) -> Iterator[Lab]:
     yield made
     left = made.processes()
     try:
         wait_gone(left, 10)
     finally:
-        for process in left:
-            with suppress(psutil.Error):
-                process.kill()
+        _end(left)
     assert not (Path.cwd() / "unsloth_compiled_cache").exists()
