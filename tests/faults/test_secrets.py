@@ -10,8 +10,14 @@ import pytest
 
 from tests.lab import UNSLOTH_TUI, Lab, ended, in_phase, poll, wait_for
 from tui.catalog.token import token_source
+from tui.run.comparing import Compared, settings
+from tui.run.fit_events import Fitted, Trial
+from tui.run.fits import keep, kept
+from tui.run.state import RunState
 from tui.run.watcher import read_state
 from tui.session import file
+from tui.session.diff import differences
+from tui.session.presets import save_preset
 
 pytest_plugins = ["tests.engine_fixtures"]
 
@@ -46,6 +52,22 @@ def test_a_session_takes_no_secret_and_the_complaint_does_not_repeat_it(
 def test_what_only_looks_a_little_like_a_secret_is_taken() -> None:
     for value in ("https://example.com/a:b", "hf_small", "owner/hf_model-name", "a@b.c", "http://x.y/z?a=b:c@d", "0" * 40):
         assert file.from_table({"run": {"notes": value}}).run.notes == value
+
+
+def test_of_a_webhook_only_the_host_is_shown(home: Path, tmp_path: Path) -> None:
+    """Whoever knows its address can write there: it is in the session file, and goes nowhere else."""
+    plain, told = (file.from_table({"run": {"webhook": it}}) for it in ("", f"https://hooks.example.com/{MARK}"))
+    (difference,) = differences(plain, told)
+    assert (difference.before, difference.after) == ("left out", "(an address at hooks.example.com)")
+    (line,) = settings([Compared("a", plain, RunState()), Compared("b", told, RunState())])
+    assert line.values == ("left out", "(an address at hooks.example.com)")
+    keep(told, Fitted(id="1", trials=(Trial({}, "own", "as it is", seconds=1.0, examples=1),)))
+    save_preset(tmp_path / "mine.toml", told)
+    assert [it.session for it in kept()] == [plain]
+    assert found_in(home, set()) == found_in(tmp_path, set()) == []
+    with pytest.raises(file.SessionError) as caught:
+        file.from_table({"run": {"webhook": f"hooks.example.com/{MARK}"}})
+    assert "should be like an address that begins with http" in str(caught.value) and MARK not in str(caught.value)
 
 
 @pytest.fixture(scope="module")

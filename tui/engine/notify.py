@@ -15,7 +15,7 @@ from tui.run.folder import RunFolder
 from tui.run.state import fold_all
 from tui.run.watcher import read_events
 from tui.session import file
-from tui.session.consent import host_of
+from tui.session.secrets import host_of
 
 PATIENCE_S = 30.0
 WEBHOOK_PATIENCE_S = 10.0

@@ -15,7 +15,7 @@ from tui.session import file
 from tui.session.diff import LEFT_OUT
 from tui.session.fields import form_fields
 from tui.session.schema import Session
-from tui.session.text import to_text
+from tui.session.text import to_look_at
 
 MAX_RUNS = 6
 """More curves than this cannot be told apart."""
@@ -50,7 +50,7 @@ def read_run(folder: RunFolder) -> Compared:
 def settings(runs: Sequence[Compared]) -> list[Line]:
     """The settings that are not the same in all of these runs, in the order of the session file."""
     lines = [
-        Line(spec.title, tuple(to_text(spec.value_in(run.session)) or LEFT_OUT for run in runs))
+        Line(spec.title, tuple(to_look_at(spec.value_in(run.session), spec) or LEFT_OUT for run in runs))
         for spec in form_fields(Session)
     ]
     return [line for line in lines if len(set(line.values)) > 1]

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tui.resources import home
 from tui.session import file
 from tui.session.schema import Session
+from tui.session.secrets import host_of
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,6 @@ def _code_of(session: Session) -> Iterator[Code]:
     if session.run.webhook:
         text = f"a call of the webhook at {host_of(session.run.webhook)}, when the run ends"
         yield Code("run.webhook", text, _hash("webhook", session.run.webhook))
-
-
-def host_of(address: str) -> str:
-    """The host of an address: the rest of it may be a secret, and is not shown."""
-    try:
-        return urlsplit(address).hostname or "?"
-    except ValueError:
-        return "?"
 
 
 def _content(path: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui.session.fields import form_fields
+from tui.session.fields import FieldSpec, form_fields
 from tui.session.schema import Session
-from tui.session.text import to_text
+from tui.session.text import to_look_at
 
 LEFT_OUT = "left out"
 
@@ -24,11 +24,11 @@ class Difference:
 def differences(before: Session, after: Session) -> list[Difference]:
     """Every field that differs, in the order of the session file."""
     return [
-        Difference(spec.key, spec.title, _shown(old), _shown(new))
+        Difference(spec.key, spec.title, _shown(old, spec), _shown(new, spec))
         for spec in form_fields(Session)
         if (old := spec.value_in(before)) != (new := spec.value_in(after))
     ]
 
 
-def _shown(value: object) -> str:
-    return to_text(value) or LEFT_OUT
+def _shown(value: object, spec: FieldSpec) -> str:
+    return to_look_at(value, spec) or LEFT_OUT

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from tui.session.fields import fields_of
 from tui.session.problem import Problem
 from tui.session.schema import Session
 from tui.session.secrets import masked
@@ -56,7 +57,7 @@ def _explain(detail: ErrorDetails) -> Problem:
     key = ".".join(path)
     if detail["type"] == "extra_forbidden":
         return Problem(key, f"there is no such key{_did_you_mean(path)}")
-    given = masked(shown(detail["input"]))[:80]
+    given = "what is there" if _is_secret(path) else masked(shown(detail["input"]))[:80]
     if len(path) > 3 and path[-1] in ("bool", "int", "float", "str"):
         return Problem(".".join(path[:-1]), f"should be a switch, a number or a text, not {given}")
     limits = detail.get("ctx", {})
@@ -70,6 +71,11 @@ def _explain(detail: ErrorDetails) -> Problem:
         case kind:
             wanted = WANTED.get(kind, detail["msg"].removeprefix("Value error, ").removeprefix("Input "))
     return Problem(key, f"{wanted}, not {given}")
+
+
+def _is_secret(path: list[str]) -> bool:
+    """Whether a key may hold what no complaint repeats."""
+    return any(spec.secret and spec.key == ".".join(path) for spec in fields_of(Session))
 
 
 def _declared(path: list[str], name: str) -> Any:

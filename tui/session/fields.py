@@ -23,16 +23,17 @@ def option(
     main: bool = False,
     group: str = "",
     like: str = "",
+    secret: bool = False,
     **constraints: Any,
 ) -> Any:
     """Declare one field: its default, its title, one sentence of help, and what it becomes.
 
     `to` names the library parameter the value is passed to (``SFTConfig.learning_rate``), `unit` what it counts,
     `main` puts it among the few fields that are shown first. Of the switches of one `group` exactly one is on, and a
-    form shows them as one choice. `like` says in words what a `pattern` asks for. `constraints` are pydantic's (``ge``,
-    ``le``, ``pattern`` ...).
+    form shows them as one choice. `like` says in words what a `pattern` asks for. Of a `secret` address only the host is
+    shown, but where it is typed. `constraints` are pydantic's (``ge``, ``le``, ``pattern`` ...).
     """
-    extra: Any = {"to": to, "unit": unit, "main": main, "group": group, "like": like}
+    extra: Any = {"to": to, "unit": unit, "main": main, "group": group, "like": like, "secret": secret}
     return Field(default, title=title, description=help, json_schema_extra=extra, **constraints)
 
 
@@ -60,6 +61,8 @@ class FieldSpec:
     """The title of the choice that this switch is a part of."""
     switches: tuple[str, ...] = ()
     """The keys of the switches that this choice stands for, one for each of `choices`."""
+    secret: bool = False
+    """Whether it is an address of which only the host is shown."""
 
     @property
     def section(self) -> str:
@@ -137,6 +140,7 @@ def _spec(key: str, info: FieldInfo) -> FieldSpec:
         optional=optional,
         bounds=_bounds(info.metadata) or extra.get("like", ""),
         group=extra.get("group", ""),
+        secret=extra.get("secret", False),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import tomli_w
 
 from tui.session.fields import FieldSpec
+from tui.session.secrets import host_of
 
 _BARE_WORD = re.compile(r"=\s*([A-Za-z_][\w.\-/]*)\s*(?=,|$)")
 
@@ -30,6 +31,11 @@ def to_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     return str(value)
+
+
+def to_look_at(value: Any, spec: FieldSpec) -> str:
+    """A value of a field where it is not typed but shown: of an address that may hold a secret the host alone."""
+    return f"(an address at {host_of(value)})" if spec.secret and value else to_text(value)
 
 
 def from_text(text: str, spec: FieldSpec) -> Any:

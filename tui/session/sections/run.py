@@ -27,8 +27,9 @@ class RunSection(Section):
         "",
         "Webhook",
         "An address (http or https) that is sent a small JSON message when the run ends: its name, how it ended, its last "
-        "figures. It is kept in the session file, as it is.",
+        "figures. It is kept in the session file, as it is; elsewhere only its host is shown.",
         to="urllib.request.Request.full_url",
         pattern=r"^(https?://[^\s/?#]\S*)?$",
         like="an address that begins with http:// or https://",
+        secret=True,
     )
