@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tui.engine.checkpoints import clear_leftovers
 from tui.engine.environment import set_defaults
 from tui.engine.retry import AGAIN
 from tui.engine.serve import serve
@@ -35,7 +36,7 @@ def main() -> None:
     if "RANK" in os.environ:
         end_with_parent()
     elif not given.again:
-        fork_worker(folder, spare=given.spare)
+        fork_worker(folder, clear_leftovers, spare=given.spare)
         if not given.spare and (session := _session(folder)).cluster.nproc_per_node > 1:
             _launch(folder, session)
     end_children_with_me()

@@ -14,6 +14,8 @@ from tui.run.folder import RunFolder
 
 WRITING = ".writing"
 """Where a checkpoint lies until it is whole."""
+ADAPTER_WRITING, EXPORT_WRITING = ".adapter", ".making-"
+"""The same for the result, and for what a run itself exports: how the names of such folders begin."""
 STATE = "trainer_state.json"
 PICKLED = ("optimizer.pt", "scheduler.pt")
 CHANCE = "rng_state*.pth"
@@ -57,10 +59,12 @@ def what_is_wrong(checkpoint: Checkpoint) -> str:
 
 
 def clear_leftovers(folder: RunFolder) -> None:
-    """Remove what an earlier engine did not finish writing, and put back what it was about to replace."""
+    """Remove what an engine that is gone did not finish writing, and put back what it was about to replace."""
     for place in (folder.path, folder.checkpoints):
         put_back(place)
-    shutil.rmtree(folder.checkpoints / WRITING, ignore_errors=True)
+    unfinished = (folder.checkpoints / WRITING, folder.path / ADAPTER_WRITING, *folder.exports.glob(f"{EXPORT_WRITING}*"))
+    for path in unfinished:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def remove_older(folder: RunFolder, limit: int, best: str | None) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.engine.checkpoints import EXPORT_WRITING
 from tui.engine.emit import Emit
 from tui.engine.failures import explain
 from tui.engine.placing import put_in_place
@@ -59,7 +60,7 @@ def _record(folder: RunFolder, kind: ExportKind, session: Session, target: Path,
 
 def export(target: Path, kind: str, session: Session, loaded: Loaded) -> None:
     """Write one kind to `target`, whole or not at all. Raises what Unsloth raises, and FileNotFoundError."""
-    scratch = target.with_name(f".{target.name}")
+    scratch = target.with_name(f"{EXPORT_WRITING}{target.name}")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True, mode=0o700)
     try:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tui.engine.emit import emitter
@@ -25,10 +26,11 @@ LOOK_S = 0.25
 """How often the parent of a spare engine looks whether it has become a run's."""
 
 
-def fork_worker(folder: RunFolder, *, spare: bool = False) -> None:
+def fork_worker(folder: RunFolder, tidy: Callable[[RunFolder], None], *, spare: bool = False) -> None:
     """Return in a child process; the parent waits for it and never returns. Call before any thread exists.
 
-    A spare engine's parent waits until its child is to be the engine of a run, and then for that.
+    Where the child fails or is killed the parent lets `tidy` remove what it was writing, and writes down why it ended. A
+    spare engine's parent waits until its child is to be the engine of a run, and then for that.
     """
     child = os.fork()
     if child == 0:
@@ -46,10 +48,12 @@ def fork_worker(folder: RunFolder, *, spare: bool = False) -> None:
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     # another engine may hold the folder: then this one was refused, and the run it says that of goes on
-    if code != 0 and not is_held(folder.lock) and not fold_all(read_events(folder, thin=True)).ended:
-        emit, failure = emitter(folder), explain_death(folder, code, oom_kills() > kills_before)
-        emit(failure)
-        notify_of(folder, f"crashed: {failure.text}", emit)
+    if code != 0 and not is_held(folder.lock):
+        tidy(folder)
+        if not fold_all(read_events(folder, thin=True)).ended:
+            emit, failure = emitter(folder), explain_death(folder, code, oom_kills() > kills_before)
+            emit(failure)
+            notify_of(folder, f"crashed: {failure.text}", emit)
     sys.exit(max(0, code) or int(code != 0))
 
 

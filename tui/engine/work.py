@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tui.engine import failures, inspecting
+from tui.engine.checkpoints import ADAPTER_WRITING
 from tui.engine.control import Control, Job
 from tui.engine.emit import Emit
 from tui.engine.environment import set_environment
@@ -173,7 +174,7 @@ def _plan(trainer: Any, loaded: Loaded) -> events.Planned:
 def _save(folder: RunFolder, session: Session, loaded: Loaded, emit: Emit, together: Together) -> None:
     """Write the result under another name and rename it when it is whole."""
     emit(events.PhaseChanged(phase="saving", text=f"saving to {folder.adapter}"))
-    scratch = folder.path / ".adapter"
+    scratch = folder.path / ADAPTER_WRITING
     if together.leads:
         shutil.rmtree(scratch, ignore_errors=True)
     if together.leads or session.shares_weights:  # then each has a part of them, and the first one writes

@@ -10,7 +10,7 @@ from tui.engine.emit import emitter
 from tui.engine.environment import set_defaults
 from tui.engine.export.job import Job
 from tui.engine.supervise import fork_worker
-from tui.run.export_jobs import asked_in
+from tui.run.export_jobs import asked_in, clear_leftovers
 from tui.run.folder import RunFolder
 from tui.run.lock import LockHeld, acquire
 
@@ -23,7 +23,7 @@ def main() -> int:
         return 2
     os.umask(0o077)
     set_defaults()
-    fork_worker(folder)
+    fork_worker(folder, lambda _: clear_leftovers(RunFolder(Path(asked.run))))
     try:
         acquire(folder.lock)
     except LockHeld as error:
