@@ -28,8 +28,8 @@ from tui.engine.together import Together
 from tui.engine.vigil import Vigil
 from tui.engine.warm import Warm
 from tui.engine.work import work
-from tui.machine.gpu import GpuReading, computed_on, read_gpus
-from tui.machine.host import read_host
+from tui.machine.gpu import GpuReading, computed_on
+from tui.machine.sampler import Sampler
 from tui.run import commands, events
 from tui.run.folder import RunFolder
 from tui.run.lines import Tail
@@ -143,6 +143,9 @@ def _listen(
 ) -> None:
     next_beat = next_sample = 0.0
     vigil, used = Vigil(_limits(folder)), computed_on(int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    sampler, told_of = Sampler(SAMPLE_S), None  # in a thread of its own: a driver that hangs makes nobody deaf
+    if owner is None:
+        sampler.start()
     belonging = Belonging(folder, relocks=together.size == 1 and LAUNCHED not in os.environ)
     while worker.is_alive():
         asked.extend(heard(tail))
@@ -161,10 +164,11 @@ def _listen(
                 if control.stage != "training":
                     return
         if now >= next_sample and owner is None:
-            gpus = read_gpus()
-            emit(events.MachineSampled(devices=gpus, used=used, host=read_host()))
-            _watch(vigil, folder, gpus, control, emit)
-            next_sample = now + SAMPLE_S
+            if (reading := sampler.latest) is not told_of and reading:
+                emit(events.MachineSampled(devices=reading[0], used=used, host=reading[1]))
+            told_of = reading
+            _watch(vigil, folder, reading[0] if reading else (), control, emit)
+            next_sample = now + (SAMPLE_S if reading else LISTEN_S)
         worker.join(LISTEN_S)
 
 

@@ -172,7 +172,7 @@ def _read(index: int) -> GpuReading:
 def _or_none(read: Callable[[], T]) -> T | None:
     try:
         return read()
-    except pynvml.NVMLError:
+    except (pynvml.NVMLError, UnicodeDecodeError):  # a card that is falling off the bus tells anything
         return None
 
 

@@ -11,17 +11,18 @@ SAMPLE_S = 1.0
 
 
 class Sampler(threading.Thread):
-    """Keeps the newest reading in `latest`."""
+    """Keeps the newest reading in `latest`; a driver that hangs leaves the last one there."""
 
-    def __init__(self) -> None:
+    def __init__(self, every_s: float = SAMPLE_S) -> None:
         super().__init__(name="sampler", daemon=True)
+        self.every_s = every_s
         self.latest: tuple[tuple[GpuReading, ...], HostReading] | None = None
         self._until = threading.Event()
 
     def run(self) -> None:
         while not self._until.is_set():
             self.latest = (read_gpus(), read_host())
-            self._until.wait(SAMPLE_S)
+            self._until.wait(self.every_s)
 
     def stop(self) -> None:
         """End the thread at its next look."""
