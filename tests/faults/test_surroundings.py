@@ -23,6 +23,7 @@ from tests.lab import Lab, at_step, ended, poll, wait_for, wait_gone, worker_of
 from tui.engine.checkpoints import checkpoints_of
 from tui.run import commands, events
 from tui.run.folder import RunFolder
+from tui.run.lock import HEARTBEAT_S
 from tui.run.process import resume_run, send
 from tui.run.state import RunState
 from tui.run.watcher import read_events, read_state
@@ -35,15 +36,19 @@ PATIENCE_S = 240
 ENDLESS = {"max_steps": 100_000, "save_strategy": "no"}
 
 
+def compiled(source: str, made: Path) -> Path:
+    """A library that lies beside this file as C."""
+    if not (compiler := shutil.which("gcc")):
+        pytest.skip("no C compiler")
+    words = [compiler, "-shared", "-fPIC", "-O1", "-o", str(made), str(Path(__file__).parent / source), "-ldl"]
+    subprocess.run(words, check=True)
+    return made
+
+
 @pytest.fixture(scope="module")
 def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The library that makes a disk fail and a clock jump."""
-    if not (compiler := shutil.which("gcc")):
-        pytest.skip("no C compiler")
-    made = tmp_path_factory.mktemp("shim") / "shim.so"
-    source = Path(__file__).parent / "shim.c"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(made), str(source), "-ldl"], check=True)
-    return made
+    return compiled("shim.c", tmp_path_factory.mktemp("shim") / "shim.so")
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +99,42 @@ def test_a_clock_that_jumps_changes_nothing_but_times(bare: Lab, shimmed: Path, 
     state = wait_for(folder, at_step(before + 30), 60)
     assert (state.status, state.engine_alive) == ("training", True)
     assert state.seconds_left is not None and state.seconds_left > 0
+    told = stop(folder)
+    assert told == list(range(1, len(told) + 1))
+
+
+def test_a_driver_that_fails_or_hangs_makes_no_engine_deaf(
+    bare: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled("nvml.c", tmp_path / "libnvidia-ml.so.1")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    monkeypatch.setenv("FAULT_NVML", str(tmp_path / "fault"))
+    folder = bare.start(training=ENDLESS, run={"name": "driver"})
+    wait_for(folder, at_step(5), PATIENCE_S)
+
+    def sees(wanted: tuple[int | None, ...]) -> None:
+        """Wait for the next reading in which the cards are so warm."""
+        before = len(list(read_events(folder)))
+        temperatures = lambda event: tuple(card.temperature_celsius for card in event.devices)  # noqa: E731
+        poll(
+            lambda: any(
+                isinstance(event, events.MachineSampled) and temperatures(event) == wanted
+                for event in list(read_events(folder))[before:]
+            ),
+            30,
+            f"no reading with {wanted}",
+        )
+
+    sees((64,))
+    for number in (15, 1, 999):  # lost, not initialised, unknown
+        (tmp_path / "fault").write_text(str(number))
+        sees(())
+        (tmp_path / "fault").write_text("0")
+        sees((64,))
+    (tmp_path / "fault").write_text("-1")
+    threading.Event().wait(2 * HEARTBEAT_S)
+    assert time.time() - folder.lock.stat().st_mtime < 2 * HEARTBEAT_S, "its heart does not beat"
+    assert read_state(folder).status == "training"
     told = stop(folder)
     assert told == list(range(1, len(told) + 1))
 
