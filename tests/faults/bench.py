@@ -44,7 +44,7 @@ PHASES: dict[str, dict[str, dict[str, Any]]] = {
     "training": {"training": SAVING | {"save_steps": 5}},
     "evaluating": {"training": ENDLESS, "evaluation": {"eval_steps": 1, "per_device_eval_batch_size": 1}},
     "checkpointing": {"training": SAVING},
-    "exporting": {"training": {"max_steps": 2}, "export": {"kinds": ["merged-16bit", "adapter"]}, "chat": KEPT},
+    "exporting": {"training": {"max_steps": 2}, "export": {"kinds": ["merged-16bit"]}, "chat": KEPT},
     "chatting": {"training": {"max_steps": 2}, "chat": KEPT},
 }
 SHORT = ("exporting", "chatting")
