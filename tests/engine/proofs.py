@@ -176,7 +176,7 @@ NAMED: dict[str, str] = {
     "chat.max_new_tokens": "engine/test_reach.py::test_an_answer_is_chosen_as_the_session_says",
     "chat.keep_loaded_minutes": "engine/test_inputs.py::test_a_model_is_kept_loaded_for_as_long_as_was_asked",
     "cluster.nproc_per_node": "engine/test_several_processes.py::test_they_learn_what_one_alone_learns",
-    "cluster.max_restarts": "engine/test_several_processes.py::test_a_process_that_dies_ends_the_others_and_is_named",
+    "cluster.max_restarts": "engine/test_several_processes.py::test_a_process_that_dies_too_often_ends_the_run_and_is_named",
     "cluster.fsdp2": "run/test_processes.py::test_weights_are_shared_by_the_switch_of_unsloth",
     "run.notes": "session/test_file.py::test_no_value_of_any_field_is_lost_or_changed_by_saving",
     "run.tags": "session/test_file.py::test_no_value_of_any_field_is_lost_or_changed_by_saving",
