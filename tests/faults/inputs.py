@@ -301,7 +301,7 @@ def inputs() -> dict[str, Input]:
     whole = LINES[0]
     found = {
         "session": Input(SESSIONS, _session),
-        "typed": Input([b"1", b"0.5", b"on", b"a, b", b"k = 1, b = x", b"q_proj", *SESSIONS[:1]], _typed, 0.3),
+        "typed": Input([b"1", b"0.5", b"on", b"a, b", b"k = 1, b = x", b"q_proj", *SESSIONS[:1]], _typed, 0.1),
         "preset": Input(SESSIONS, _preset, 0.3),
         "draft": Input([b"# of: /tmp/x.toml\n" + text for text in SESSIONS], _drafts, 0.3),
         "theme": Input([path.read_bytes() for path in sorted((ROOT / "themes").glob("*.toml"))], _theme),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -91,7 +92,11 @@ def test_many_sessions_that_are_allowed_are_written_read_and_checked(table: dict
 @pytest.mark.faults
 @pytest.mark.timeout(7200)
 def test_a_hundred_thousand_damaged_inputs() -> None:
-    """Each way in has a process of its own, so that one that dies is noticed and the others go on."""
+    """Each way in has a process of its own, so that one that dies is noticed and the others go on.
+
+    The variable FAULT_INPUTS names some of them, with commas.
+    """
+    wanted = [name for name in INPUTS if name in os.environ.get("FAULT_INPUTS", name).split(",")]
     whole = sum(it.share for it in INPUTS.values())
 
     def tried(name: str) -> dict[str, Any]:
@@ -110,11 +115,11 @@ def test_a_hundred_thousand_damaged_inputs() -> None:
         return json.loads(done.stdout)  # type: ignore[no-any-return]
 
     with ThreadPoolExecutor(2) as pool:
-        told = list(pool.map(tried, INPUTS))
+        told = list(pool.map(tried, wanted))
     print(f"\n{'way in':24}{'cases':>8}{'slowest s':>11}{'MiB':>7}{'found':>7}")
     for it in told:
         print(f"{it['name']:24}{it['cases']:>8}{it['slowest_s']:>11.2f}{it['memory_mib']:>7}{it['found']:>7}")
     print(f"{'altogether':24}{sum(it['cases'] for it in told):>8}")
     findings = [f"{it['name']}: {finding.get('content', '')}\n{finding['why']}" for it in told for finding in it["findings"]]
     assert not findings, "\n\n".join(findings)
-    assert sum(it["cases"] for it in told) >= 100_000
+    assert len(wanted) < len(INPUTS) or sum(it["cases"] for it in told) >= 100_000
