@@ -14,7 +14,16 @@ from typing import Any
 import pytest
 
 from tui.engine.checkpointing import Checkpointing
-from tui.engine.checkpoints import WRITING, Checkpoint, checkpoints_of, remove_older, what_is_wrong
+from tui.engine.checkpoints import (
+    ADAPTER_WRITING,
+    EXPORT_WRITING,
+    WRITING,
+    Checkpoint,
+    checkpoints_of,
+    clear_leftovers,
+    remove_older,
+    what_is_wrong,
+)  # fmt: skip
 from tui.engine.resuming import begin, unobeyed
 from tui.run import commands, events
 from tui.run.folder import RunFolder, create_run
@@ -119,6 +128,16 @@ def test_what_was_asked_of_an_earlier_engine_is_not_obeyed_again() -> None:
     stop, save = commands.Stop(), commands.Checkpoint()
     assert unobeyed([stop, commands.Resume(), stop, resume, save]) == (resume, [save])
     assert unobeyed([stop])[1] == [stop]
+
+
+def test_what_a_killed_engine_was_writing_goes_and_what_it_was_replacing_comes_back(folder: RunFolder) -> None:
+    before = sorted(folder.path.rglob("*"))
+    unfinished = (folder.checkpoints / WRITING / "checkpoint-30", folder.path / ADAPTER_WRITING)
+    for path in (*unfinished, folder.exports / f"{EXPORT_WRITING}gguf"):
+        path.mkdir(parents=True)
+    (folder.checkpoints / "checkpoint-20").rename(folder.checkpoints / ".old-checkpoint-20")
+    clear_leftovers(folder)
+    assert sorted(folder.path.rglob("*")) == sorted([*before, folder.exports])
 
 
 @pytest.mark.parametrize(
