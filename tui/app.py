@@ -14,7 +14,6 @@ from textual.filter import LineFilter
 from textual.reactive import var
 from textual.screen import Screen
 
-from tui.chat_app import ChatApp
 from tui.machine.gpu import GpuReading
 from tui.machine.host import HostReading
 from tui.machine.sampler import Sampler
@@ -24,11 +23,10 @@ from tui.run.folder import RunFolder
 from tui.run.handed import read_handed
 from tui.run.state import RunState
 from tui.screens import live_notice, messages
-from tui.screens.dialogs.ask import AskDialog, TextDialog
+from tui.screens.dialogs.ask import AskDialog
 from tui.screens.model import ModelScreen
-from tui.session import consent
-from tui.session.problem import Problem
 from tui.session.schema import Session
+from tui.start_app import StartApp
 from tui.widgets.foreign import Harmless, plain
 
 DRAIN_S = 1 / 10
@@ -84,14 +82,7 @@ def live_screen() -> Screen[Any]:
     )
 
 
-def problems_of(session: Session) -> list[Problem]:
-    """All that keeps a session from being trained here, or should be known before."""
-    from tui.run.preflight import preflight
-
-    return preflight(session)
-
-
-class UnslothTui(ChatApp):
+class UnslothTui(StartApp):
     """Reads run folders and writes requests; a run never notices whether it is there."""
 
     TITLE = "unsloth-tui"
@@ -118,9 +109,7 @@ class UnslothTui(ChatApp):
         Binding("q,ctrl+q", "leave", "Quit", id="quit", tooltip="Leave the window; a run goes on without it"),
     ]
 
-    run_folder: var[RunFolder | None] = var(None)
     run_session: var[Session | None] = var(None)
-    run_state: var[RunState] = var(RunState)
     stopping: var[bool] = var(False)
     gpus: var[tuple[GpuReading, ...]] = var(tuple)
     host: var[HostReading | None] = var(None)
@@ -133,8 +122,6 @@ class UnslothTui(ChatApp):
         self, session: Session | None = None, session_path: Path | None = None, run: RunFolder | None = None
     ) -> None:
         super().__init__(session, session_path)
-        self.refused: dict[str, dict[str, str]] = {}
-        """What is typed and not allowed, by place and key."""
         self.first_run = run
         self.sampler = Sampler()
         self.harmless = Harmless()
@@ -198,72 +185,6 @@ class UnslothTui(ChatApp):
 
     # ---- the run
 
-    @work(group="start", exclusive=True)
-    async def action_start_run(self) -> None:
-        if self.client.view.running and self.run_folder:
-            question = f"{self.run_folder.name} is still running. Start another run beside it?"
-            if not await self.push_screen_wait(AskDialog(question, "Start")):
-                return
-        session = self.session
-        if await self.trainable(session) and self.ask(lambda: self.client.start(session)):
-            self.switch_mode("live")
-
-    @work(group="start", exclusive=True)
-    async def queue_session(self) -> None:
-        """Let the session wait for a GPU behind the others."""
-        session = self.session
-        if await self.trainable(session) and self.try_to(lambda: queue.enqueue(session)):
-            self.notify("the session waits for its turn; Runs (F7) shows and changes the order")
-            self.switch_mode("runs")
-
-    @work(group="start", exclusive=True)
-    async def action_hand_over(self) -> None:
-        """Write the session as a job for a cluster or a cloud, and submit it when told to."""
-        from tui.screens.dialogs.hand_over import HandOverDialog
-
-        if folder := await self.push_screen_wait(HandOverDialog(self.session, self.agreed)):
-            self.post_message(messages.RunPicked(folder))
-
-    @work(group="start", exclusive=True)
-    async def action_fit(self) -> None:
-        """Measure settings of the session, and change it to those that are taken."""
-        from tui.screens.dialogs.fit import FitDialog  # asked for seldom, and the first picture need not wait for it
-
-        session = self.session
-        if not await self.trainable(session):
-            return
-        if self.run_state.chat_ready:
-            self.ask(self.client.release)
-        at_work = self.run_folder if self.client.view.running else None
-        busy = f"{at_work.name} is training: measure when it has ended" if at_work else ""
-        if changes := await self.push_screen_wait(FitDialog(session, plain(busy))):
-            self.post_message(messages.SessionEdited(dict(changes)))
-            self.notify("the session trains with these settings now; ctrl+z takes them back")
-
-    async def trainable(self, session: Session) -> bool:
-        """Whether nothing stands in the way of training a session; says what does, and asks about code it brings."""
-        self.notify("checking the session …", timeout=2)
-        problems = await asyncio.to_thread(problems_of, session)
-        blocking = [f"{key}: {text}" for typed in self.refused.values() for key, text in typed.items()]
-        blocking += [str(problem) for problem in problems if problem.blocking]
-        if not blocking:
-            obstacles = self.client.view.obstacles(session)
-            blocking += [f"{finding.title} ({finding.count:,}). {finding.advice}" for finding in obstacles]
-        if blocking:
-            self.push_screen(TextDialog("This cannot be trained yet", "\n\n".join(blocking)))
-            return False
-        return await self.agreed(session)
-
-    async def agreed(self, session: Session) -> bool:
-        """Whether the code that a session brings may be run; asked once for each piece of it."""
-        codes = consent.unagreed(session)
-        if not codes:
-            return True
-        question = "This session runs code of its own:\n\n" + "\n".join(f"• {code.text}" for code in codes)
-        if not await self.push_screen_wait(AskDialog(f"{question}\n\nRun it?", "Run it")):
-            return False
-        return self.try_to(lambda: consent.agree(codes))
-
     @work(group="dialog", exclusive=True)
     async def action_stop_run(self) -> None:
         if self.run_folder is None or self.run_state.ended:
@@ -292,9 +213,6 @@ class UnslothTui(ChatApp):
 
     def on_session_ready(self, event: messages.SessionReady) -> None:
         self.try_to(lambda: self.client.prepare(event.session))
-
-    def on_fields_refused(self, event: messages.FieldsRefused) -> None:
-        self.refused[event.place] = event.refused
 
     def on_run_picked(self, event: messages.RunPicked) -> None:
         self.ask(lambda: self.client.watch(event.folder))
