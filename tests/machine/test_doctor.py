@@ -22,7 +22,8 @@ from tui.machine import gpu, probes
 from tui.machine.box import Disk, Driver, Facts, Gpu, Home, Hub, Kernels, Memory, Packages, Python, Terminal, Torch, Unknown
 from tui.machine.doctor import Finding, can_train, examine, hindrances, usable_gpus
 from tui.machine.gpu import GpuReading
-from tui.machine.probes import answers, ask_hub, ask_torch, look_at_home, probe
+from tui.machine.hub_access import ask_hub, hub_cache
+from tui.machine.probes import answers, ask_torch, look_at_home, probe
 
 GIB = 2**30
 VERSIONS = {name.replace("-", "_"): "1.0" for name in probes.PACKAGES}
@@ -375,10 +376,10 @@ def test_the_token_is_found_and_never_told(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_the_cache_of_the_hub_is_where_its_variables_have_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    assert probes.hub_cache() == Path.home() / ".cache" / "huggingface" / "hub"
+    assert hub_cache() == Path.home() / ".cache" / "huggingface" / "hub"
     for name, place in {"XDG_CACHE_HOME": "huggingface/hub", "HF_HOME": "hub", "HF_HUB_CACHE": ""}.items():
         monkeypatch.setenv(name, str(tmp_path / name))
-        assert probes.hub_cache() == tmp_path / name / place
+        assert hub_cache() == tmp_path / name / place
 
 
 # the hub

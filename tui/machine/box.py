@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from tui.machine.gpu import GpuReading
@@ -152,3 +153,11 @@ class Facts:
     home: Home | Unknown
     torch: Torch | Unknown | None = None
     """None unless it was asked for."""
+
+
+def installed_file(package: str, path: str) -> Path | None:
+    """Where a file of a package lies, whether or not the package can be imported."""
+    try:
+        return Path(str(distribution(package).locate_file(path)))
+    except PackageNotFoundError:
+        return None

@@ -6,27 +6,22 @@ Nothing that is examined is imported, so that a broken library can be told from 
 from __future__ import annotations
 
 import fcntl
-import http.client
 import json
 import locale
 import os
 import platform
 import re
 import shutil
-import ssl
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, distribution, requires, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 import pynvml
@@ -37,7 +32,6 @@ from tui.machine.box import (
     Facts,
     Gpu,
     Home,
-    Hub,
     Kernels,
     Memory,
     Packages,
@@ -45,14 +39,14 @@ from tui.machine.box import (
     Terminal,
     Torch,
     Unknown,
+    installed_file,
 )
 from tui.machine.gpu import GpuReading, driver_version, missing_reason, read_gpus
 from tui.machine.host import file_system_of, free_disk_bytes
+from tui.machine.hub_access import ask_hub, hub_cache, token_source
 from tui.machine.llama_cpp import llama_cpp_folder
 from tui.resources import home
 
-HUB_S = 3.0
-"""So long the hub may take to answer."""
 ANSWER_S = 5.0
 """So long any question may take; a dead network drive or name server would hold it for ever."""
 DEEP_S = 60.0
@@ -82,7 +76,7 @@ def probe(deep: bool = False) -> Facts:
         "temporary_disk": lambda: Disk(place := Path(tempfile.gettempdir()), free_disk_bytes(place)),
         "memory": _memory,
         "hub": ask_hub,
-        "token": _token_source,
+        "token": token_source,
         "llama_cpp": llama_cpp_folder,
         "terminal": _terminal,
         "home": lambda: look_at_home(home()),
@@ -107,33 +101,6 @@ def answers(questions: Mapping[str, Callable[[], object]], within_s: float = ANS
     for thread in threads:
         thread.join(max(0, until - time.monotonic()))
     return {name: found.get(name, Unknown(f"no answer within {within_s:g} s")) for name in questions}
-
-
-def hub_cache() -> Path:
-    """Where downloads from the hub are kept; huggingface_hub's own rule, which is asked without importing it."""
-    told = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-    return _expanded(told) if told else _hub_home() / "hub"
-
-
-def ask_hub(within_s: float = HUB_S) -> Hub:
-    """One HEAD request to the hub, without the token, through the proxy of the environment as downloads go."""
-    told = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-    parts = urlsplit(told)
-    endpoint = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"  # no password is shown
-    switch = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
-    if switch.upper() in ("1", "ON", "YES", "TRUE"):
-        return Hub(endpoint, offline=True)
-    if parts.scheme not in ("http", "https"):
-        return Hub(endpoint, problem="that is no address of a server")
-    try:
-        request = urllib.request.Request(endpoint, method="HEAD", headers={"User-Agent": "unsloth-tui"})
-        opener = urllib.request.build_opener(_Straight, urllib.request.HTTPSHandler(context=_certificates()))
-        with opener.open(request, timeout=within_s) as answer:
-            return Hub(endpoint, status=answer.status)
-    except urllib.error.HTTPError as error:
-        return Hub(endpoint, status=error.code)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        return Hub(endpoint, problem=_in_words(error, within_s))
 
 
 def ask_torch(within_s: float = DEEP_S) -> Torch | Unknown:
@@ -162,27 +129,6 @@ def look_at_home(path: Path) -> Home:
             return Home(path, mode, lock_problem=_lock_problem(Path(file.name)), file_system=file_system_of(near))
     except OSError as error:
         return Home(path, mode, refused=error.strerror or str(error))
-
-
-class _Straight(urllib.request.HTTPRedirectHandler):
-    """A redirection is an answer too: it is not followed."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-def _certificates() -> ssl.SSLContext:
-    """The same certificates that huggingface_hub trusts: those that are named, else certifi's, else the system's."""
-    named = os.environ.get("SSL_CERT_FILE")
-    bundle = Path(named) if named else _installed("certifi", "certifi/cacert.pem")
-    return ssl.create_default_context(cafile=bundle if bundle and bundle.is_file() else None)
-
-
-def _in_words(error: Exception, within_s: float) -> str:
-    reason = error.reason if isinstance(error, urllib.error.URLError) else error
-    if isinstance(reason, TimeoutError):
-        return f"no answer within {within_s:g} s"
-    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
 
 
 def _python() -> Python:
@@ -260,23 +206,15 @@ def _kernels() -> Kernels:
 
 def _torch_cuda() -> str:
     """What torch/version.py has for CUDA, read as text."""
-    file = _installed("torch", "torch/version.py")
+    file = installed_file("torch", "torch/version.py")
     found = file and re.search(r"^cuda\b[^=\n]*=\s*['\"]([\d.]+)['\"]", file.read_text(), re.MULTILINE)
     return found[1] if found else ""
 
 
 def _libraries() -> tuple[str, ...]:
-    folder = _installed("bitsandbytes", "bitsandbytes")
+    folder = installed_file("bitsandbytes", "bitsandbytes")
     found = folder.glob("libbitsandbytes_*") if folder else ()
     return tuple(sorted(path.stem.removeprefix("libbitsandbytes_") for path in found))
-
-
-def _installed(package: str, path: str) -> Path | None:
-    """Where a file of a package lies, whether or not the package can be imported."""
-    try:
-        return Path(str(distribution(package).locate_file(path)))
-    except PackageNotFoundError:
-        return None
 
 
 def _memory() -> Memory:
@@ -296,23 +234,6 @@ def _memory_limits() -> Iterator[int]:
                 if (not controllers or "memory" in controllers) and file.is_file():
                     limit = file.read_text().strip()
                     yield from [int(limit)] if limit.isdecimal() else []  # "max" is no limit
-
-
-def _hub_home() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return _expanded(os.environ.get("HF_HOME") or f"{cache}/huggingface")
-
-
-def _expanded(path: str) -> Path:
-    return Path(os.path.expandvars(path)).expanduser()
-
-
-def _token_source() -> str:
-    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
-        if os.environ.get(name, "").strip():
-            return name
-    file = _expanded(os.environ.get("HF_TOKEN_PATH") or str(_hub_home() / "token"))
-    return str(file) if file.is_file() and file.read_text().strip() else ""
 
 
 def _terminal() -> Terminal:

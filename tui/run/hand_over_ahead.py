@@ -14,8 +14,8 @@ from tui.catalog.local import is_path
 from tui.data.looking import is_here
 from tui.machine import slurm
 from tui.machine.host import file_system_of
+from tui.machine.hub_access import hub_cache
 from tui.machine.jobs import JobError
-from tui.machine.probes import hub_cache
 from tui.resources import home
 from tui.run import sky_task
 from tui.run.inputs import CARRIED, inputs_of

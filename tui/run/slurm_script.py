@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from tui.machine.probes import hub_cache
+from tui.machine.hub_access import hub_cache
 from tui.resources import home
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
