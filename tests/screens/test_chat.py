@@ -301,6 +301,7 @@ async def test_another_model_and_a_second_checkpoint_are_chosen_by_letters(ready
         await talk.pilot.press(*"20 updates", "alt+w")
         other = await talk.say("beside")
         assert [(it.voice, Path(it.adapter).name) for it in other.speakers] == [("tuned", ""), ("other", "checkpoint-20")]
+        assert talk.app.chat.conversation.exchanges[-1].other.endswith("at 20 updates")  # whoever is heard beside later
         await talk.reply(other)
         await talk.pilot.press("f8", *"20 updates", "enter")
         await until(talk.pilot, lambda: talk.app.chat.partner is not None)
