@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import fields
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,10 @@ def own_slots(theme: Theme) -> dict[str, str]:
     }
 
 
-def load_themes() -> list[Theme]:
-    """Every theme that comes with the program. Raises ThemeFault on a damaged one."""
-    return [read_theme(resource("themes") / f"{name}.toml") for name in OWN]
+@cache
+def load_themes() -> tuple[Theme, ...]:
+    """Every theme that comes with the program, read once. Raises ThemeFault on a damaged one."""
+    return tuple(read_theme(resource("themes") / f"{name}.toml") for name in OWN)
 
 
 def read_theme(path: Path) -> Theme:
