@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from rich.segment import Segment
 from textual.color import Color
 
 from tui.catalog.local import read_model
-from tui.console import json_line
 from tui.data.opening import iterate_records
 from tui.data.records import DataError
 from tui.run import commands, events
 from tui.run.fits import kept
+from tui.run.folder import RunFolder
+from tui.run.lines import escaped
+from tui.run.listing import Listing
 from tui.run.preflight import preflight
+from tui.run.watcher import read_state
 from tui.session import recent
 from tui.session.file import from_table
 from tui.session.sections.data import DataSection
@@ -57,7 +61,7 @@ def test_a_damaged_list_of_recent_sessions_is_no_reason_not_to_start(home: Path)
 
 def test_json_on_a_terminal_steers_it_as_little_as_words() -> None:
     line = events.to_line(events.Warned(code="x", text="\x9b2J \u202e \U000e0041", time=1.0))
-    printed = json_line(line)
+    printed = escaped(line.rstrip("\n"))
     assert printed.isprintable()
     assert events.from_line(printed) == events.from_line(line)
 
@@ -104,3 +108,36 @@ def test_damaged_measurements_are_passed_over(line: str, home: Path) -> None:
     home.mkdir()
     (home / "fits.jsonl").write_text(line + "\n")
     assert list(kept()) == []
+
+
+def run_with(home: Path, name: str, text: str) -> RunFolder:
+    """A run that has ended, one file of which is this."""
+    folder = RunFolder(home / "runs" / "2026-01-01-0000-x")
+    folder.path.mkdir(parents=True)
+    folder.session.write_text("")
+    folder.events.write_text(events.to_line(events.PhaseChanged(phase="training", time=1.0)))
+    folder.lock.write_text('{"pid": 1, "started": 1.0, "host": "elsewhere"}')
+    with (folder.path / name).open("a" if name == "events.jsonl" else "w") as stream:
+        stream.write(text)
+    return folder
+
+
+HUGE = str(10**400)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("queued.json", f'{{"place": {HUGE}, "since": 1.0, "held": false, "shares": false}}'),
+        ("queued.json", f'{{"place": 1.0, "since": {HUGE}, "held": false, "shares": false}}'),
+        ("engine.lock", '{"pid": -Infinity, "started": 1.0, "host": "here"}'),
+        ("engine.lock", f'{{"pid": -5, "started": 1.0, "host": "{socket.gethostname()}"}}'),
+        ("events.jsonl", f'{{"kind":"step","step":{HUGE},"epoch":0,"loss":1,"learning_rate":0,"seconds":1}}\n'),
+        ("events.jsonl", f'{{"kind":"eval","step":{2**63},"loss":1,"perplexity":1,"best":true}}\n'),
+    ],
+)
+def test_a_number_that_no_run_can_have_hides_no_run(name: str, text: str, home: Path) -> None:
+    """One such number in one file emptied the list of all runs."""
+    folder = run_with(home, name, text)
+    assert [row.name for row in Listing().rows()] == [folder.name]
+    assert read_state(folder).last_step is None and not read_state(folder).evaluations

@@ -145,3 +145,15 @@ def test_a_run_is_told_the_power_and_work_of_the_gpus_that_it_computes_on(
 def test_without_a_driver_a_run_computes_on_no_gpu(driver: Callable[..., None]) -> None:
     driver("nvmlInit")
     assert gpu.computed_on(1) == ()
+
+
+@pytest.mark.parametrize("name", [name for name in ANSWERS if name.startswith("nvmlDevice")])
+def test_a_driver_older_than_the_package_is_read_as_far_as_it_goes(
+    driver: Callable[..., None], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mismatch(*_: Any) -> None:
+        raise pynvml.NVMLLibraryMismatchError("Unversioned function called")
+
+    driver()
+    monkeypatch.setattr(pynvml, name, mismatch)
+    assert read_gpus() != (WHOLE,)

@@ -44,6 +44,8 @@ class GpuReading:
     """These processes."""
 
 
+FAILURES = (pynvml.NVMLError, pynvml.NVMLLibraryMismatchError, UnicodeDecodeError)
+"""What reading may raise: with a driver older than the package, and of a card that is falling off the bus, too."""
 THROTTLE_REASONS = (
     (pynvml.nvmlClocksThrottleReasonHwThermalSlowdown, "too hot"),
     (pynvml.nvmlClocksThrottleReasonSwThermalSlowdown, "warm"),
@@ -57,7 +59,7 @@ def _driver() -> str:
     """Start NVML once; the reason in words when there is none, else empty."""
     try:
         pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
+    except FAILURES as error:
         return str(error)
     return ""
 
@@ -80,7 +82,7 @@ def read_gpus() -> tuple[GpuReading, ...]:
         return ()
     try:
         count = pynvml.nvmlDeviceGetCount()
-    except pynvml.NVMLError:
+    except FAILURES:
         return ()
     return tuple(_read(index) for index in range(count))
 
@@ -172,7 +174,7 @@ def _read(index: int) -> GpuReading:
 def _or_none(read: Callable[[], T]) -> T | None:
     try:
         return read()
-    except (pynvml.NVMLError, UnicodeDecodeError):  # a card that is falling off the bus tells anything
+    except FAILURES:
         return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from annotated_types import Lt
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from tui.data.findings import Lint
@@ -27,6 +28,8 @@ Phase = Literal[
     "exporting", "ready",
 ]  # fmt: skip
 Outcome = Literal["completed", "early-stopped", "stopped", "paused", "discarded"]
+Update = Annotated[int, Lt(10**18)]
+"""The number of an update; a greater one is damage."""
 Values = dict[str, bool | int | float | str | None]
 """Settings of a session, by key."""
 
@@ -61,7 +64,7 @@ class StepDone(Happened):
     """An update of the weights, or several of which this is the last; rates and losses are means over these."""
 
     kind: Literal["step"] = "step"
-    step: int
+    step: Update
     epoch: float
     loss: float
     learning_rate: float
@@ -102,7 +105,7 @@ class Evaluated(Happened):
     """The loss on held-out examples."""
 
     kind: Literal["eval"] = "eval"
-    step: int
+    step: Update
     loss: float
     perplexity: float
     best: bool

@@ -239,7 +239,7 @@ def _read_kept() -> dict[str, Kept]:
             name: Kept(RunRow(**row | {"tags": tuple(row["tags"])}), stamp, settled)
             for name, (row, stamp, settled) in told["runs"].items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 

@@ -63,7 +63,7 @@ def holder_of(path: Path) -> Holder | None:
     try:
         told = json.loads(path.read_text())
         return Holder(int(told["pid"]), float(told["started"]), str(told["host"]), str(told.get("birth", "")))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -108,7 +108,7 @@ def is_running(holder: Holder) -> bool:
         birth = _birth(holder.pid) if holder.birth else ""
         # the time of day at which a process began moves with the clock of the box
         return birth == holder.birth if birth else abs(process.create_time() - holder.started) < 2
-    except psutil.Error:
+    except (psutil.Error, ValueError):  # no process has a number below zero
         return False
 
 

@@ -217,7 +217,7 @@ def _read(folder: RunFolder) -> Ticket | None:
         )
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, RecursionError):
         return Ticket(folder, float("inf"), 0.0, held=True)
 
 
