@@ -139,12 +139,17 @@ def test_a_driver_that_fails_or_hangs_makes_no_engine_deaf(
     assert told == list(range(1, len(told) + 1))
 
 
+def deleted(path: Path) -> None:
+    """Delete a folder in which an engine makes files anew meanwhile."""
+    poll(lambda: shutil.rmtree(path, ignore_errors=True) or not path.exists(), 30, "it cannot be deleted")
+
+
 @pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
 def test_an_engine_whose_folder_is_gone_ends(lab: Lab, how: str, tmp_path: Path) -> None:
     folder = lab.start(training=ENDLESS, run={"name": f"folder {how}"})
     wait_for(folder, at_step(5), PATIENCE_S)
     family = [*worker_of(folder).parents()[:1], worker_of(folder)]
-    shutil.rmtree(folder.path, ignore_errors=True) if how == "deleted" else folder.path.rename(tmp_path / "elsewhere")
+    deleted(folder.path) if how == "deleted" else folder.path.rename(tmp_path / "elsewhere")
     if how == "replaced":
         folder.path.mkdir()
         (folder.path / "session.toml").write_text("[model]\n")
