@@ -192,7 +192,7 @@ def test_a_path_is_not_looked_for_on_the_hub(name: str) -> None:
 @pytest.mark.parametrize("name", ["unsloth/Qwen3-4B", "gpt2", "", "x" * 5000, "a\0b"])
 def test_a_name_on_the_hub_is_not_a_path(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert is_path(name) == (name == "")  # the empty name is the working directory, and refused before
+    assert not is_path(name)
 
 
 def test_a_folder_here_goes_before_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,6 +227,7 @@ def test_a_cache_of_the_hub_that_the_machines_do_not_share_is_said(
     home: Path, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job would look for the model where there is none, and perhaps reach no hub."""
+    monkeypatch.setenv("PATH", "")  # no Slurm of this machine is asked
     monkeypatch.setenv("HF_HUB_CACHE", "/shared/hub")
     kinds = {Path("/shared/hub"): "ext4"}
     monkeypatch.setattr(hand_over_ahead, "file_system_of", lambda path: kinds.get(path, "nfs4"))

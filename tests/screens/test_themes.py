@@ -100,6 +100,7 @@ async def test_a_theme_is_previewed_kept_and_remembered() -> None:
         app.action_change_theme()
         await until(pilot, lambda: isinstance(app.screen, ThemeDialog) and app.focused)
         app.screen.query_one(OptionList).highlighted = OWN.index("ember")
+        await until(pilot, lambda: app.theme == "ember")
         await pilot.press("enter")
         await until(pilot, lambda: app.theme == "ember" and not isinstance(app.screen, ThemeDialog))
     again = UnslothTui()
