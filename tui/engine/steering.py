@@ -7,6 +7,7 @@ import unsloth  # noqa: F401  # isort: skip  (must come before transformers and 
 from dataclasses import replace
 from typing import Any
 
+import torch
 from transformers import TrainerCallback
 from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 
@@ -48,6 +49,8 @@ class Steering(TrainerCallback):  # type: ignore[misc]
         self.checkpoints, self.control, self.emit, self.together = checkpoints, control, emit, together
         self.heard: list[Order] = []
         """What was asked for in the middle of a measurement."""
+        self.chance = torch.get_rng_state()
+        """The random numbers before a measurement: one that is broken off, and done anew later, must not draw twice."""
         self.sampler: Sampler | None = None
         self.begun = start
         self.steps_an_epoch = max(1, round(plan.steps / plan.epochs))
@@ -59,10 +62,12 @@ class Steering(TrainerCallback):  # type: ignore[misc]
         """Measure now what a pause at this update has left out, before anything more is learned."""
         measured = {told.step for told in self.begun.before.evaluations}
         if state.global_step == self.begun.step > 0 and self._measures_at(args, state) and self.begun.step not in measured:
+            self.chance = torch.get_rng_state()
             metrics = self.trainer._evaluate(None, None)
             self.trainer._determine_best_metric(metrics=metrics, trial=None)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.chance = torch.get_rng_state()
         heard, self.heard = [*self.heard, *hear(self.control, self.together)], []
         for order in heard:
             self._obey(order, args, state, control)
@@ -79,6 +84,7 @@ class Steering(TrainerCallback):  # type: ignore[misc]
     def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.heard += hear(self.control, self.together)
         if self.control.leaving:
+            torch.set_rng_state(self.chance)
             raise StopNow
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
