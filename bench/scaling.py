@@ -6,7 +6,7 @@ Each figure comes from a real run, started as a window starts it. Parts, in thei
 - strong: the same examples an update, shared among the GPUs; the first 15 losses are held against those of one GPU
 - shared: weak again, with weights that are shared (FSDP2)
 - reduce: how long the gradients of one update take from GPU to GPU when nothing else is done
-- pause: a checkpoint, a pause and the way on, on all GPUs
+- pause, pause-shared: a checkpoint, a pause and the way on, on all GPUs, with weights that each has or that are shared
 - kill: one process is killed; how long the others live, and what the run says
 
 A part that fails is written down with its reason, and the next one begins; none begins after ``--minutes``. What an earlier
@@ -49,7 +49,9 @@ COMPARED = 15
 """So many losses are held against those of one GPU."""
 ROUNDS = 20
 RUN_S = 420.0
-PARTS = ("weak", "strong", "shared", "reduce", "pause", "kill")
+PARTS = ("weak", "strong", "shared", "reduce", "pause", "pause-shared", "kill")
+ONCE = ("pause", "pause-shared", "kill")
+"""These are looked at with most GPUs alone."""
 Result = dict[str, Any]
 
 
@@ -110,7 +112,7 @@ class Bench:
         return self._split(self.measured("weak", count))
 
     def shared(self, count: int) -> Result:
-        return self._split(self.measured("shared", count, cluster={"nproc_per_node": count, "fsdp2": True}))
+        return self._split(self.measured("shared", count, **_sharing(count)))
 
     def strong(self, count: int) -> Result:
         found = self.measured("strong", count, training=self._training(gradient_accumulation_steps=self.most // count))
@@ -135,8 +137,15 @@ class Bench:
         return {"bytes": size, "seconds": seconds, "bandwidth_bytes_s": 2 * (count - 1) / count * size / seconds}
 
     def pause(self, count: int) -> Result:
-        """A checkpoint, a pause and the way on; the losses must be those of a run that nothing happened to."""
-        folder = self.start("pause", count, training=self._training(save_strategy="steps", save_steps=self.given.steps))
+        return self.paused(count, "weak")
+
+    def pause_shared(self, count: int) -> Result:
+        return self.paused(count, "shared", **_sharing(count))
+
+    def paused(self, count: int, whole: str, **tables: Result) -> Result:
+        """A checkpoint, a pause and the way on; the losses must be those of the part in which nothing happened."""
+        saving = self._training(save_strategy="steps", save_steps=self.given.steps)
+        folder = self.start("pause", count, training=saving, **tables)
         wait_for(folder, lambda state, event: bool(state.last_step and state.last_step.step >= WARM_UP))
         send(folder, commands.Checkpoint())
         state = wait_for(folder, lambda state, event: bool(state.checkpoints))
@@ -149,8 +158,8 @@ class Bench:
         resume_run(folder, {})
         state = wait_for(folder, lambda state, event: isinstance(event, events.Finished) and state.status == "finished")
         found["losses"] = [step.loss for step in state.steps]
-        if weak := self._of("weak", count):
-            pairs = zip(found["losses"], weak["losses"], strict=False)
+        if undisturbed := self._of(whole, count):
+            pairs = zip(found["losses"], undisturbed["losses"], strict=False)
             found["largest_loss_difference"] = max(abs(one - other) for one, other in pairs)
         return found
 
@@ -170,13 +179,13 @@ class Bench:
         """Every part that was asked for, on every number of GPUs it makes sense on."""
         todo = [(part, count) for part in PARTS for count in self.counts if part in self.given.parts.split(",")]
         for part, count in todo:
-            if (count == 1 and part not in ("weak", "strong")) or (part in ("pause", "kill") and count != self.most):
+            if (count == 1 and part not in ("weak", "strong")) or (part in ONCE and count != self.most):
                 continue
             if time.monotonic() > self.end:
                 self._keep({"part": part, "gpus": count, "error": "no time was left"})
                 continue
             began = time.monotonic()
-            measure: Callable[[int], Result] = getattr(self, part)
+            measure: Callable[[int], Result] = getattr(self, part.replace("-", "_"))
             try:
                 told = measure(count)
             except Exception as error:
@@ -206,6 +215,10 @@ class Bench:
         given = self.given
         plain = {"per_device_train_batch_size": given.batch, "gradient_accumulation_steps": 1, "max_steps": given.steps}
         return plain | {"save_strategy": "no"} | changes
+
+
+def _sharing(count: int) -> dict[str, Result]:
+    return {"cluster": {"nproc_per_node": count, "fsdp2": True}}
 
 
 def write_rows(path: Path, length: int) -> None:

@@ -76,7 +76,12 @@ def test_more_processes_than_gpus_are_refused_and_gpus_without_a_process_are_tol
 
 def test_weights_are_shared_by_the_switch_of_unsloth(tmp_path: Path) -> None:
     shared = {"cluster": {"nproc_per_node": 2, "fsdp2": True}}
-    assert variables(RunFolder(tmp_path), session(2, **shared))["UNSLOTH_FSDP2"] == "1"
+    folder = RunFolder(tmp_path)
+    told = variables(folder, session(2, model={"name": "a/b", "load_in_4bit": False}, **shared))
+    assert (told["UNSLOTH_FSDP2"], told["UNSLOTH_FSDP2_SHARDED_LOAD"]) == ("1", "1")
+    assert variables(folder, session(2, **shared))["UNSLOTH_FSDP2_SHARDED_LOAD"] == "0", "4 bits"
+    (refused,) = (it for it in check(session(2, **shared), Facts(gpus=0)) if it.blocking and it.key == "cluster.fsdp2")
+    assert refused.mend == {"cluster.fsdp2": False}
     alone = session(1, cluster={"fsdp2": True})
     assert "UNSLOTH_FSDP2" not in variables(RunFolder(tmp_path), alone)
     assert [it.mend for it in check(alone) if it.key == "cluster.fsdp2"] == [{"cluster.fsdp2": False}]

@@ -42,8 +42,19 @@ def variables(folder: RunFolder, session: Session) -> dict[str, str]:
     found |= dict.fromkeys(("TENSORBOARD_LOGGING_DIR", "WANDB_DIR"), str(folder.path / "reports"))
     if session.shares_weights:
         found["UNSLOTH_FSDP2"] = "1"
+        found["UNSLOTH_FSDP2_SHARDED_LOAD"] = str(int(_loads_in_parts(session)))
     if session.training.custom_loss:
         # Rows as they are on a CPU, an example each: Unsloth's GPU trainer would hand over one long row without padding.
         # Label smoothing and dft need no such thing: both take their logits from a pass without labels, which has them.
         found["UNSLOTH_RETURN_LOGITS"] = "1"
     return found
+
+
+def _loads_in_parts(session: Session) -> bool:
+    """Whether each process reads only its part of the weights, without which a model larger than one GPU cannot be loaded.
+
+    Unsloth can do so with 16-bit weights, and not where the adapter begins from what the whole weights say.
+    """
+    quantised = session.model.load_in_4bit or session.model.load_in_8bit
+    plain = session.lora.init_lora_weights in ("true", "false", "gaussian") and not session.lora.use_dora
+    return not quantised and (plain or session.model.full_finetuning)

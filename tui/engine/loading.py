@@ -159,10 +159,15 @@ def free_memory() -> tuple[float, str, int | None]:
     """Free bytes where a model would be loaded, what that is called, and the number of the GPU (None on a CPU)."""
     if not torch.cuda.is_available():
         return float(psutil.virtual_memory().available), "the CPU", None
+    here = gpu_number()
+    return float(torch.cuda.mem_get_info()[0]), f"GPU {here}", here
+
+
+def gpu_number() -> int:
+    """The number that the driver gives to this process's GPU; torch counts only those that the process may see."""
     index = torch.cuda.current_device()
     uuid = str(torch.cuda.get_device_properties(index).uuid)
-    here = next((number for number in range(len(read_gpus())) if uuid in uuid_of(number)), index)
-    return float(torch.cuda.mem_get_info(index)[0]), f"GPU {here}", here
+    return next((number for number in range(len(read_gpus())) if uuid in uuid_of(number)), index)
 
 
 def measure_memory(moment: Any) -> MemoryMeasured:

@@ -12,7 +12,7 @@ import torch
 from transformers import TrainerCallback
 
 from tui.engine.emit import Emit
-from tui.engine.loading import peak_resident_bytes
+from tui.engine.loading import gpu_number, peak_resident_bytes
 from tui.engine.together import Together
 from tui.run.events import RankReading, RanksMeasured
 
@@ -55,7 +55,7 @@ class RankMeter(TrainerCallback):  # type: ignore[misc]
 
 
 def _device() -> str:
-    return f"GPU {torch.cuda.current_device()}" if torch.cuda.is_available() else "CPU"
+    return f"GPU {gpu_number()}" if torch.cuda.is_available() else "CPU"
 
 
 def _peak_bytes() -> int:

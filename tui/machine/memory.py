@@ -72,7 +72,8 @@ def predict(session: Session, shape: ModelShape, longest: int | None = None) -> 
     optimiser = _optimiser_bytes(session.training.optim, full) * trained
     sent = gradients if session.processes > 1 else 0.0  # DDP keeps them a second time, in the buckets that it sends
     if session.shares_weights:
-        held = 2 * BYTES_16 * shape.linear_parameters / shape.layers  # a layer that is used, and the next one, whole
+        # a layer that is used and the next one are whole, and the embeddings are as long as an update takes
+        held = BYTES_16 * (2 * shape.linear_parameters / shape.layers + shape.embedding_parameters)
         weights, gradients, optimiser = (part / session.processes for part in (weights, gradients, optimiser))
         weights, sent = weights + held, 0.0
     layer = _layer_bytes(session, shape, longest)
