@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 MOE_BACKEND = "UNSLOTH_MOE_BACKEND"
+STREAM = "_cuda_getCurrentRawStream"
 
 
 class Warm(threading.Thread):
@@ -26,7 +27,7 @@ class Warm(threading.Thread):
 
     def run(self) -> None:
         try:
-            with without_trying_kernels():
+            with without_touching_a_gpu():
                 self._import()
         except Exception:  # whoever needs them next says so
             traceback.print_exc()
@@ -39,16 +40,23 @@ class Warm(threading.Thread):
 
 
 @contextmanager
-def without_trying_kernels() -> Iterator[None]:
-    """Within, Unsloth is imported without taking memory of a GPU: else it tries a kernel for mixtures of experts there.
+def without_touching_a_gpu() -> Iterator[None]:
+    """Within, Unsloth is imported without taking memory of a GPU, which it does twice.
 
-    It chooses between these kernels once more when it needs one, as always after an import.
+    It tries a kernel for mixtures of experts; it chooses between these once more when it needs one. And it asks for the current
+    stream of each GPU, which makes a context there; without a context it is the default stream, 0.
     """
-    chosen = MOE_BACKEND in os.environ
+    import torch
+
+    chosen, asked = MOE_BACKEND in os.environ, getattr(torch._C, STREAM, None)
     os.environ.setdefault(MOE_BACKEND, "native_torch")
+    if asked:
+        setattr(torch._C, STREAM, lambda number: asked(number) if _has_context(number) else 0)
     try:
         yield
     finally:
+        if asked:
+            setattr(torch._C, STREAM, asked)
         if not chosen:
             del os.environ[MOE_BACKEND]
 
@@ -57,7 +65,10 @@ def holds_gpu() -> bool:
     """Whether this process has memory of a GPU; only once torch is imported."""
     import torch
 
-    if not torch.cuda.is_available():
-        return False
-    has = torch._C._cuda_hasPrimaryContext  # type: ignore[attr-defined]
-    return any(has(number) for number in range(torch.cuda.device_count()))
+    return torch.cuda.is_available() and any(_has_context(number) for number in range(torch.cuda.device_count()))
+
+
+def _has_context(number: int) -> bool:
+    import torch
+
+    return bool(torch._C._cuda_hasPrimaryContext(number))  # type: ignore[attr-defined]
