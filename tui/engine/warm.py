@@ -43,8 +43,8 @@ class Warm(threading.Thread):
 def without_touching_a_gpu() -> Iterator[None]:
     """Within, Unsloth is imported without taking memory of a GPU, which it does twice.
 
-    It tries a kernel for mixtures of experts; it chooses between these once more when it needs one. And it asks for the current
-    stream of each GPU, which makes a context there; without a context it is the default stream, 0.
+    It tries a kernel for mixtures of experts; it chooses between these again when it needs one. And it asks for the current
+    stream of each GPU, which makes a context there: without a context that is the default stream, 0.
     """
     import torch
 

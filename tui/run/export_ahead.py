@@ -36,6 +36,8 @@ CPU_BYTES_A_WEIGHT = 8
 GPU_SPARE_BYTES = 1_000_000_000
 Q6_BITS, Q8_BITS, SUPER_BLOCK = 6.6, 8.5, 256
 """Bits of a weight in llama.cpp's Q6_K and Q8_0, and the weights of a row that its K forms round together."""
+FOUR_BITS = 0.4
+"""Four bits and their scales, of the bytes of sixteen bits."""
 NARROW = 1.2
 """Q5_0 has so many times the bits of Q4_K, Q8_0 those of Q6_K: what rows take that SUPER_BLOCK does not divide."""
 ROOM = 1.1
@@ -141,7 +143,8 @@ def _sized(ahead: Ahead, asked: Export, session: Session, model: ModelCard | Non
     if gpu is None:
         ahead = replace(ahead, place="cpu", memory_bytes=on_cpu, memory_free=box)
     else:
-        share = 0.4 if session.model.load_in_4bit else 1.0  # four bits and their scales
+        share = FOUR_BITS if session.model.load_in_4bit else 1.0
+        share += FOUR_BITS if asked.to == "merged-4bit" else 0.0  # what is rounded lies beside it
         on_gpu = None if weights is None else int(weights * share * ROOM) + GPU_SPARE_BYTES
         ahead = replace(ahead, place="gpu", memory_bytes=on_gpu, memory_free=gpu)
         if on_gpu and on_gpu > gpu and on_cpu and on_cpu <= box:

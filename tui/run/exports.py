@@ -195,11 +195,12 @@ def proof_words(record: Record) -> str:
     asked = [it for proof in record.proofs for it in proof.asked]
     if not asked:
         return "files checked"
-    same = sum(it.difference is None for it in asked)
-    if all(proof.passed for proof in record.proofs) and all(it.enough for it in asked):
-        return f"proven: the same {min(it.same for it in asked)} tokens or more in {len(asked)} answers"
-    inexact = all(proof.passed for proof in record.proofs)
-    return f"{'proven' if inexact else 'DIFFERS'}: {same} of {len(asked)} answers have the same tokens"
+    counts = [it.same for it in asked]
+    if not all(proof.passed for proof in record.proofs):
+        return f"DIFFERS: {sum(it.difference is None for it in asked)} of {len(asked)} answers have the same tokens"
+    if all(it.enough for it in asked):
+        return f"proven: the same {min(counts)} tokens or more in {len(asked)} answers"
+    return f"proven, rounded: {min(counts)} to {max(counts)} tokens are the same before {len(asked)} answers part"
 
 
 def uses(exported: Exported) -> dict[str, str]:
