@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import HELD_OUT, Lab, at_step, ended, engine_gone, poll, wait_for, worker_of
+from tests.lab import HELD_OUT, Condition, Lab, at_step, ended, engine_gone, poll, wait_for, worker_of
 from tui.engine.checkpoints import WRITING
 from tui.run import events
 from tui.run.folder import RunFolder
@@ -49,15 +49,17 @@ calls = 0
 
 def usual(outputs, labels, num_items_in_batch=None):
     global calls
-    calls += outputs.logits.requires_grad
-    if calls == 10 and not (HERE / "paused").exists():
-        (HERE / "paused").touch()
+    learns = outputs.logits.requires_grad
+    calls += learns
+    flag = HERE / ("paused" if learns else "paused measuring")
+    if calls == 10 and not flag.exists():
+        flag.touch()
         send(RunFolder(Path(sys.argv[1])), commands.Pause())
         time.sleep(2)
     logits = outputs.logits[:, :-1].float()
     return cross_entropy(logits.reshape(-1, logits.shape[-1]), labels[:, 1:].reshape(-1), ignore_index=-100)
 """
-"""A loss that asks for a pause in the middle of an update, and waits until that must have been heard."""
+"""A loss that asks for a pause in the middle of an update, later of a measurement, and waits until it must be heard."""
 
 
 @dataclass(frozen=True)
@@ -156,18 +158,31 @@ def test_a_finished_run_can_be_extended_but_not_finished_twice(runs: Runs, lab: 
     assert state.steps[STEPS].learning_rate > whole.steps[-1].learning_rate  # where a longer schedule would have been
 
 
-def test_a_pause_at_an_update_that_is_measured_does_not_lose_the_measurement(lab: Lab, tmp_path: Path) -> None:
-    (tmp_path / "loss.py").write_text(LOSS)
-    training = {"max_steps": 2 * PAUSES_AT, "custom_loss": f"{tmp_path / 'loss.py'}:usual"}
-    evaluation = {"source": str(HELD_OUT), "eval_steps": PAUSES_AT, "compare_prompts": 0}
-    folder = lab.start(training=training, evaluation=evaluation, run={"name": "measured"})
-    state = wait_for(folder, ended, 120)
-    assert (state.status, state.steps[-1].step, list(state.evaluations)) == ("paused", PAUSES_AT, [])
-    wait_for(folder, engine_gone, 20)
-    with lab.entered():
-        resume_run(folder, {})
-    state = wait_for(folder, completed, 120)
-    assert [told.step for told in state.evaluations] == [PAUSES_AT, 2 * PAUSES_AT]
+def test_a_pause_before_and_within_a_measurement_changes_nothing(lab: Lab, tmp_path: Path) -> None:
+    folder, undisturbed = (lab.start(**_measured(tmp_path / name), run={"name": name}) for name in ("paused", "undisturbed"))
+    for times in (1, 2):
+        state = wait_for(folder, _paused(times * PAUSES_AT), 120)
+        assert [told.step for told in state.evaluations] == [PAUSES_AT][: times - 1]
+        wait_for(folder, engine_gone, 20)
+        with lab.entered():
+            resume_run(folder, {})
+    _assert_same(wait_for(folder, completed, 120), wait_for(undisturbed, completed, 120))
+
+
+def _paused(step: int) -> Condition:
+    """A condition: the run was paused after so many updates."""
+    return lambda state, event: state.status == "paused" and state.steps[-1].step == step
+
+
+def _measured(place: Path) -> dict[str, dict[str, Any]]:
+    """Tables of a run that is measured where its loss asks for pauses."""
+    place.mkdir()
+    (place / "loss.py").write_text(LOSS)
+    if place.name == "undisturbed":
+        (place / "paused").touch()
+        (place / "paused measuring").touch()
+    more = {"max_steps": 3 * PAUSES_AT, "save_strategy": "no", "custom_loss": f"{place / 'loss.py'}:usual"}
+    return SAME | {"training": SAME["training"] | more, "evaluation": SAME["evaluation"] | {"eval_steps": PAUSES_AT}}
 
 
 def completed(state: RunState, event: events.Event) -> bool:
