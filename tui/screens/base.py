@@ -12,9 +12,9 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from tui.widgets.foreign import plain
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.place_bar import PlaceBar
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class PlaceScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield PlaceBar(self.PLACE)
         yield from self.compose_body()
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def compose_body(self) -> Iterable[Widget]:
         """The widgets between the bar and the keys."""

@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.coordinate import Coordinate
 from textual.reactive import var
-from textual.widgets import DataTable, Footer, Input, Label, Static
+from textual.widgets import DataTable, Input, Label, Static
 
 from tui.run import prompt_set
 from tui.run.chat_commands import PromptSource
@@ -25,6 +25,7 @@ from tui.screens.dialogs.base import Dialog
 from tui.screens.dialogs.path import SaveDialog
 from tui.widgets.choice import Choice
 from tui.widgets.foreign import cell, foreign, plain
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.paths import PathSuggester
 
 SOURCES: dict[str, PromptSource] = {"sample prompts": "session", "held-out part": "held-out", "a file": "file"}
@@ -134,7 +135,7 @@ class PromptSetScreen(Dialog[None]):
             yield DataTable(cursor_type="row", zebra_stripes=True)
             with VerticalScroll(id="set-row", can_focus=False):
                 yield Static("", id="set-detail", markup=False)
-            yield Footer(show_command_palette=False)
+            yield KeyBar()
 
     def on_mount(self) -> None:
         self.show()
