@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 from tui.machine.gpu import GpuReading
@@ -20,6 +22,7 @@ from tui.session.schema import Session
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "tests" / "recorded" / "demo-events.jsonl"
 GIB = 2**30
+STYLES: dict[tuple[Any, ...], Any] = {}
 
 GPU = GpuReading(
     index=0,
@@ -53,6 +56,20 @@ def quick_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pilot sleeps after every key until the window is idle; a quarter of its sleep shows that as well."""
     monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 1 / 200)
     monkeypatch.setattr("textual._wait.SLEEP_IDLE", 1 / 400)
+
+
+@pytest.fixture(autouse=True)
+def styles_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is made of a style sheet is kept from one window to the next, by its text and its colours."""
+    read = Stylesheet._parse_rules
+
+    def remembered(self: Stylesheet, *given: Any, **named: Any) -> Any:
+        key = (given, *named.items(), *self._variables.items())
+        if key not in STYLES:
+            STYLES[key] = read(self, *given, **named)
+        return STYLES[key]
+
+    monkeypatch.setattr(Stylesheet, "_parse_rules", remembered)
 
 
 @pytest.fixture
