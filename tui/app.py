@@ -30,6 +30,8 @@ from tui.start_app import StartApp
 from tui.widgets.foreign import Harmless, plain
 
 DRAIN_S = 1 / 10
+STAND_S = 1 / 2
+"""A number at the top that changes more often takes a third of all that a window computes."""
 
 
 # What is behind the first place is loaded when it is first needed: the first picture does not wait for it.
@@ -132,6 +134,7 @@ class UnslothTui(StartApp):
         self.start_looks()
         self.sampler.start()
         self.set_interval(DRAIN_S, self.drain)
+        self.set_interval(STAND_S, self.show_standing)
         self.start_guide()
         self.start_desk()
         self.call_after_refresh(self.try_to, queue.start_keeper)
@@ -151,7 +154,8 @@ class UnslothTui(StartApp):
             self.gpus = gpus or (elsewhere.devices if elsewhere else ())
 
     def watch_run_state(self, before: RunState, after: RunState) -> None:
-        self.show_standing()
+        if before.status != after.status:
+            self.show_standing()
         if self.run_folder and (text := live_notice.end_of(before, after, self.run_folder.name)):
             live_notice.call(self, text)
             if self.current_mode != "live":

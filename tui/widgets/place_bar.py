@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
@@ -70,7 +71,7 @@ class PlaceBar(Horizontal):
     def stand(self, text: str) -> None:
         """Say what is lacking before the session can be trained, or how far the run is."""
         standing = self.query_one("#standing", Static)
-        standing.update(text)
+        standing.update(text, layout=cell_len(text) != cell_len(str(standing.content)))
         standing.set_class(text.startswith("needs"), "-lacking")
         standing.tooltip = "ctrl+t starts the run" if text.startswith("✓") else "before the run can start (Tune says more)"
 
