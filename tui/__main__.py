@@ -12,6 +12,7 @@ from tui.terminal import has_terminal
 
 def main() -> None:
     """Do what was asked for, and end with a code and a sentence whatever happens."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some it reads of every installed package
     if hindrance := secure_home():
         _say(hindrance)
         sys.exit(1)
