@@ -47,7 +47,6 @@ WORDS = ("one", "two", "word", "house", "tree", "water", "light", "day", "hand",
 WARM_UP = 5
 COMPARED = 15
 """So many losses are held against those of one GPU."""
-ROUNDS = 20
 RUN_S = 420.0
 PARTS = ("weak", "strong", "shared", "reduce", "pause", "pause-shared", "kill")
 ONCE = ("pause", "pause-shared", "kill")
@@ -126,8 +125,14 @@ class Bench:
         """The gradients of the weak run, summed over the GPUs by themselves; the ring's bandwidth follows (nccl-tests)."""
         size = 4 * ((self._of("weak", 1) or self._of("weak", count) or {}).get("trained_parameters") or 42_000_000)
         words = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count), "--rdzv-backend", "c10d"]
-        words += ["--rdzv-endpoint", "localhost:0", "--local-addr", "localhost", __file__, self.given.model]
-        words += ["--gpus", str(count), "--reduce", str(size)]
+        words += [
+            "--rdzv-endpoint",
+            "localhost:0",
+            "--local-addr",
+            "localhost",
+            str(Path(__file__).with_name("all_reduce.py")),
+        ]
+        words += [str(size)]
         hidden = {"CUDA_VISIBLE_DEVICES": ""} if self.given.device == "cpu" else {}
         done = subprocess.run(words, env=os.environ | hidden, capture_output=True, text=True, timeout=RUN_S, check=False)
         told = [line for line in done.stdout.splitlines() if line.startswith("SECONDS ")]
@@ -279,29 +284,6 @@ def words_of(result: Result) -> Iterator[str]:
             yield form(result[name])
 
 
-def reduce_alone(size: int) -> None:
-    """One of the processes of the part ``reduce``: prints the median of some sums over all of them."""
-    import torch
-    import torch.distributed as dist
-
-    on_gpu = torch.cuda.is_available()
-    if on_gpu:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if on_gpu else "gloo")
-    gradients = torch.ones(size // 4, device="cuda" if on_gpu else "cpu")
-    taken = []
-    for _ in range(WARM_UP + ROUNDS):
-        dist.barrier()
-        began = time.perf_counter()
-        dist.all_reduce(gradients)
-        if on_gpu:
-            torch.cuda.synchronize()
-        taken.append(time.perf_counter() - began)
-    if dist.get_rank() == 0:
-        print("SECONDS", statistics.median(taken[WARM_UP:]), flush=True)
-    dist.destroy_process_group()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a model folder")
@@ -316,11 +298,7 @@ def main() -> None:
     parser.add_argument("--checkpointing", default="unsloth", choices=["unsloth", "true", "false"])
     parser.add_argument("--four-bit", action="store_true")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu"])
-    parser.add_argument("--reduce", type=int, default=0, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.reduce:
-        reduce_alone(given.reduce)
-        return
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["UNSLOTH_TUI_HOME"] = os.environ.get("UNSLOTH_TUI_HOME") or f"{scratch}/home"
         Bench(given, Path(scratch)).run()
