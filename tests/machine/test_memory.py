@@ -40,6 +40,20 @@ def test_the_peak_is_predicted_within_a_seventh_and_never_much_too_low(told: dic
     assert 0.95 <= ratio <= 1.15
 
 
+@pytest.mark.parametrize(
+    ("size", "batch", "length", "fsdp2", "reserved"),
+    [("8b", 8, 512, False, 18_436_063_232), ("1b", 2, 256, False, 3_380_609_024), ("8b", 8, 512, True, 14_248_050_688)],
+)
+def test_what_each_of_two_gpus_takes_is_predicted(size: str, batch: int, length: int, fsdp2: bool, reserved: int) -> None:
+    """On two H200, an adapter of rank 16 in 16 bits."""
+    told: dict[str, dict[str, Any]] = {
+        "model": {"load_in_4bit": False, "max_seq_length": length},
+        "training": {"per_device_train_batch_size": batch},
+        "cluster": {"nproc_per_node": 2, "fsdp2": fsdp2},
+    }
+    assert 0.98 <= predict(file.from_table(told), shape(size)).total / reserved <= 1.02
+
+
 @pytest.mark.parametrize(("size", "parameters"), [("1b", 1_235_814_400), ("8b", 8_030_261_248)])
 def test_the_size_of_a_model_follows_from_its_config(size: str, parameters: int) -> None:
     """Norms are left out: they are a thousandth of a percent."""
