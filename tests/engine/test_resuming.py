@@ -45,12 +45,15 @@ from tui.run.folder import RunFolder
 from tui.run.process import send
 
 HERE = Path(__file__).parent
-calls = 0
+calls = measured = 0
 
 def usual(outputs, labels, num_items_in_batch=None):
-    global calls
+    global calls, measured
     learns = outputs.logits.requires_grad
-    calls += learns
+    calls, measured = calls + learns, measured + (not learns)
+    if measured == 2 and (HERE / "slow").exists():
+        (HERE / "slow").unlink()
+        time.sleep(3.5)
     flag = HERE / ("paused" if learns else "paused measuring")
     if calls == 10 and not flag.exists():
         flag.touch()
@@ -167,6 +170,8 @@ def test_a_pause_before_and_within_a_measurement_changes_nothing(lab: Lab, tmp_p
         with lab.entered():
             resume_run(folder, {})
     _assert_same(wait_for(folder, completed, 120), wait_for(undisturbed, completed, 120))
+    told = [it for it in read_events(undisturbed) if isinstance(it, events.PhaseChanged) and it.phase == "evaluating"]
+    assert told and told[0].fraction and told[0].fraction < 1, "a long measurement says how far it is"
 
 
 def _paused(step: int) -> Condition:
@@ -181,6 +186,7 @@ def _measured(place: Path) -> dict[str, dict[str, Any]]:
     if place.name == "undisturbed":
         (place / "paused").touch()
         (place / "paused measuring").touch()
+        (place / "slow").touch()
     more = {"max_steps": 3 * PAUSES_AT, "save_strategy": "no", "custom_loss": f"{place / 'loss.py'}:usual"}
     return SAME | {"training": SAME["training"] | more, "evaluation": SAME["evaluation"] | {"eval_steps": PAUSES_AT}}
 

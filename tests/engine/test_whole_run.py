@@ -150,7 +150,8 @@ def test_a_checkpoint_is_told_when_it_lies_on_disk(run: Run) -> None:
 
 
 def test_the_phases_come_in_order(run: Run) -> None:
-    phases = [event.phase for event in read_events(run.folder) if isinstance(event, events.PhaseChanged)]
+    every = [event.phase for event in read_events(run.folder) if isinstance(event, events.PhaseChanged)]
+    phases = [phase for phase in every if phase != "evaluating"]  # which is told where it takes long
     told = [phase for at, phase in enumerate(phases) if at == 0 or phases[at - 1] != phase]
     assert told == ["importing", "loading", "reading", "tokenising", "training", "saving", "comparing"]
 

@@ -24,6 +24,7 @@ from tui.engine.emit import Emit
 from tui.engine.guards import Guards
 from tui.engine.loading import Loaded
 from tui.engine.ranks import RankMeter
+from tui.engine.measuring import Measuring
 from tui.engine.reporter import Clock, Reporter, StopNow
 from tui.engine.resuming import Start
 from tui.engine.sampling import Sampler
@@ -91,6 +92,7 @@ def train(
     guards.remember(start.before.steps, start.before.evaluations)
     trainer.add_callback(steering)
     trainer.add_callback(Reporter(clock, control, emit, guards, together, start.lowest))
+    trainer.add_callback(Measuring(emit))
     if together.size > 1:
         trainer.add_callback(RankMeter(trainer, together, emit))
     if session.evaluation.sample_prompts:
