@@ -310,10 +310,10 @@ def test_a_broken_driver_is_a_finding_and_no_error(monkeypatch: pytest.MonkeyPat
     def broken() -> None:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH)
 
-    gpu._driver.cache_clear()
+    gpu._start.cache_clear()
     monkeypatch.setattr(pynvml, "nvmlInit", broken)
     driver = probe().driver
-    gpu._driver.cache_clear()
+    gpu._start.cache_clear()
     assert isinstance(driver, Driver) and "mismatch" in driver.problem.lower()
 
 

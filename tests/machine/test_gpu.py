@@ -44,7 +44,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Puts a driver in place that answers as told; what is told None by name is not supported."""
 
     def install(*failing: str, **other: Any) -> None:
-        gpu._driver.cache_clear()
+        gpu._start.cache_clear()
         for name, answer in (ANSWERS | other).items():
 
             def reply(*_: Any, name: str = name, answer: Any = answer) -> Any:
@@ -55,7 +55,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
             monkeypatch.setattr(pynvml, name, reply)
 
     yield install
-    gpu._driver.cache_clear()
+    gpu._start.cache_clear()
 
 
 def test_everything_that_the_driver_tells_is_shown(driver: Callable[..., None]) -> None:
@@ -101,6 +101,31 @@ def test_without_a_driver_there_is_a_reason_and_no_error(driver: Callable[..., N
     assert read_gpus() == ()
     assert gpu.driver_version() == ""
     assert gpu.missing_reason() == "Not Supported"
+
+
+def test_a_driver_that_is_loaded_later_is_read_from_then_on(
+    driver: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A window that was opened before its driver was mended would show no GPU until it is closed."""
+    driver("nvmlInit")
+    assert read_gpus() == ()
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
+    assert read_gpus() == (WHOLE,)
+
+
+def test_a_driver_that_is_loaded_anew_is_started_anew(driver: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    driver()
+    assert read_gpus() == (WHOLE,)
+    started: list[bool] = []
+
+    def count() -> int:
+        if not started:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_UNINITIALIZED)
+        return 1
+
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", count)
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: started.append(True))
+    assert (read_gpus(), read_gpus()) == ((), (WHOLE,))
 
 
 @pytest.mark.parametrize("failing", [(), ("nvmlDeviceGetCount",)])

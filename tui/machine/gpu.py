@@ -55,10 +55,15 @@ THROTTLE_REASONS = (
 
 
 @cache
+def _start() -> None:
+    """Start NVML, once that succeeds. Raises one of FAILURES, and then the next call tries again."""
+    pynvml.nvmlInit()
+
+
 def _driver() -> str:
-    """Start NVML once; the reason in words when there is none, else empty."""
+    """Why there is no driver to ask, in words; empty when there is one."""
     try:
-        pynvml.nvmlInit()
+        _start()
     except FAILURES as error:
         return str(error)
     return ""
@@ -83,6 +88,7 @@ def read_gpus() -> tuple[GpuReading, ...]:
     try:
         count = pynvml.nvmlDeviceGetCount()
     except FAILURES:
+        _start.cache_clear()  # a driver that was loaded anew wants to be started anew
         return ()
     return tuple(_read(index) for index in range(count))
 
