@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 from datetime import timedelta
 
 from torch._C._distributed_c10d import PrefixStore, TCPStore
@@ -113,16 +112,15 @@ def _run_together(folder: RunFolder, processes: int) -> tuple[int, ProcessFailur
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     os.environ[LAUNCHED] = "1"
     words = ["-P", "-u", "-m", "tui.engine", str(folder.path)]
-    with tempfile.TemporaryDirectory(prefix="unsloth-tui-") as scratch:
-        config = LaunchConfig(
-            min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id=folder.name, rdzv_backend="one-box", max_restarts=0,
-            signals_to_handle="SIGQUIT", logs_specs=DefaultLogsSpecs(log_dir=scratch),
-        )  # fmt: skip
-        try:
-            elastic_launch(config, sys.executable)(*words)
-        except ChildFailedError as error:
-            print(error, file=sys.stderr)
-            return _root(error.failures)
+    config = LaunchConfig(
+        min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id=folder.name, rdzv_backend="one-box", max_restarts=0,
+        signals_to_handle="SIGQUIT", logs_specs=DefaultLogsSpecs(log_dir=os.devnull),
+    )  # fmt: skip
+    try:
+        elastic_launch(config, sys.executable)(*words)
+    except ChildFailedError as error:
+        print(error, file=sys.stderr)
+        return _root(error.failures)
     return None
 
 
