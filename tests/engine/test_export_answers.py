@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from tui.engine.export import llama
-from tui.engine.export.answers import Answer, compared, ended
+from tui.engine.export.answers import Answer, Reference, compared, ended
 from tui.export_console import differences
 from tui.run.exports import Asked, Proof, Record
 
@@ -21,6 +22,7 @@ class Tokenizer:
     """Cuts text into a few known words."""
 
     eos_token_id = END
+    bos_token_id = None
 
     def decode(self, ids: list[int], skip_special_tokens: bool = False) -> str:
         return "".join(WORDS[it] for it in ids if it != END or not skip_special_tokens)
@@ -70,8 +72,35 @@ def test_of_a_program_that_prints_text_alone_the_logits_of_the_run_are_told(
         return words[-1] + printed + "\n"
 
     monkeypatch.setattr(llama, "_run", run)
-    tokenizer: Any = Tokenizer()
-    tokenizer.bos_token_id = None
-    found = llama._ask_program(Path("llama-simple"), Path("x.gguf"), tokenizer, "?", [0, 1], RUN)
+    found = llama._ask_program(Path("llama-simple"), Path("x.gguf"), Tokenizer(), "?", [0, 1], RUN)
     assert (found.same, found.of) == (same, 5)
     assert said(found).endswith(expected) and bool(said(found)) == bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("package", "why"),
+    [
+        ("import diskcash", "No module named 'diskcash'"),
+        ("raise RuntimeError('libllama.so is no file')", "libllama.so is no file"),
+    ],
+)
+@pytest.mark.parametrize("program", [True, False])
+def test_an_export_does_not_fail_for_want_of_a_llama_cpp_python_that_can_be_imported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: str, why: str, program: bool
+) -> None:
+    """It is proven by the program or by its header, and its user is told what kept the package from it."""
+    (tmp_path / "llama_cpp.py").write_text(package)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "llama_cpp", raising=False)
+    monkeypatch.setenv("UNSLOTH_LLAMA_CPP_PATH", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if program:
+        place = tmp_path / "llama-completion"
+        place.write_text("#!/bin/sh\nprintf 'the lines of a file [end of text]'\n")
+        place.chmod(0o700)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), "/usr/bin", "/bin"]))
+    told = Reference(Tokenizer(), ["?"], [[0, 1]], [RUN])
+    found, how, remarks, failures = llama.ask_llama(tmp_path / "x.gguf", told, lambda _: None)
+    assert remarks[0] == f"llama-cpp-python was not asked: {why}" and not failures
+    assert how == ("llama.cpp (llama-completion)" if program else llama.HEADER)
+    assert [(it.same, it.of) for it in found] == [(5, 5)] * program

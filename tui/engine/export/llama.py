@@ -18,42 +18,62 @@ from tui.run.exports import Asked, Difference
 
 PATIENCE_S = 600.0
 HEADER = "the gguf package"
-NOT_HERE = f"not asked anything: neither llama-cpp-python nor {' or '.join(SPEAKERS)} is here"
+PACKAGE = "llama-cpp-python"
+NOT_HERE = f"not asked anything: neither {PACKAGE} nor {' or '.join(SPEAKERS)} is here"
 AS_TEXT = "its answers were compared as text: the program tells no logits"
 SAME_CUT = "it cuts the prompts into the same tokens"
 OTHER_CUT = "it cuts the prompt into other tokens than the model does"
 Tell = Callable[[str], None]
 Ask = Callable[[str, list[int], Answer], Asked]
 """Asks a prompt, given as text and as tokens, and compares with the answer of the run. Raises OSError, ValueError."""
+Begin = Callable[[Path, Reference], Ask]
+"""Loads a file, to be asked what the run was asked. Raises OSError, ValueError."""
 
 
 def ask_llama(path: Path, told: Reference, tell: Tell) -> tuple[list[Asked], str, list[str], list[str]]:
     """The answers of llama.cpp beside those of the run, with what it was asked, what else is to be said, what is wrong."""
-    program = speaker()
-    if importlib.util.find_spec("llama_cpp") is not None:
-        ask, how, remark = _package(path, told), "llama-cpp-python", SAME_CUT
-    elif program is not None:
-        ask, how, remark = partial(_ask_program, program, path, told.tokenizer), f"llama.cpp ({program.name})", AS_TEXT
-    else:
-        return [], HEADER, [NOT_HERE], []
+    begin, how, remarks = _way()
+    if begin is None:
+        return [], how, remarks, []
     found = []
-    for at, (prompt, ids, expected) in enumerate(zip(told.prompts, told.ids, told.answers, strict=True), 1):
-        tell(f"{path.name} answers prompt {at} of {len(told.ids)} in llama.cpp")
-        try:
+    try:
+        ask = begin(path, told)
+        for at, (prompt, ids, expected) in enumerate(zip(told.prompts, told.ids, told.answers, strict=True), 1):
+            tell(f"{path.name} answers prompt {at} of {len(told.ids)} in llama.cpp")
             found.append(ask(prompt, ids, expected))
-        except (OSError, subprocess.SubprocessError, ValueError, RuntimeError) as error:
-            return [], how, [], [f"{how} fails with it: {' '.join(str(error).split())[-200:]}"]
-    return found, how, [remark], []
+    except (OSError, subprocess.SubprocessError, ValueError, RuntimeError) as error:
+        return [], how, [], [f"{how} fails with it: {' '.join(str(error).split())[-200:]}"]
+    return found, how, remarks, []
+
+
+def _way() -> tuple[Begin | None, str, list[str]]:
+    """How llama.cpp can be asked here, what that is called, and what is to be said of it."""
+    package, broken = _package()
+    if package is not None:
+        return partial(_by_package, package), PACKAGE, [SAME_CUT]
+    remarks = [broken] if broken else []
+    if program := speaker():
+        return partial(_by_program, program), f"llama.cpp ({program.name})", [*remarks, AS_TEXT]
+    return None, HEADER, remarks or [NOT_HERE]
 
 
 # ---- the package: tokens go in and come out, with logits
 
 
-def _package(path: Path, told: Reference) -> Ask:
-    from llama_cpp import Llama
+def _package() -> tuple[Any, str]:
+    """The class of llama-cpp-python that loads a model; None, and why, where it is here and cannot be imported."""
+    if importlib.util.find_spec("llama_cpp") is None:
+        return None, ""
+    try:
+        from llama_cpp import Llama
+    except (ImportError, OSError, RuntimeError) as error:  # what it needs is missing, or it was built for another box
+        return None, f"{PACKAGE} was not asked: {' '.join(str(error).split())[:200]}"
+    return Llama, ""
 
+
+def _by_package(package: Any, path: Path, told: Reference) -> Ask:
     longest = max(map(len, told.ids)) + TOKENS
-    model = Llama(model_path=str(path), n_ctx=longest, logits_all=True, verbose=False)
+    model = package(model_path=str(path), n_ctx=longest, logits_all=True, verbose=False)
 
     def ask(prompt: str, ids: list[int], expected: Answer) -> Asked:
         text = _text_of(told.tokenizer, ids)
@@ -80,6 +100,10 @@ def _answer(model: Any, ids: list[int], expected: Answer) -> Answer:
 
 
 # ---- a program: text goes in and comes out
+
+
+def _by_program(program: Path, path: Path, told: Reference) -> Ask:
+    return partial(_ask_program, program, path, told.tokenizer)
 
 
 def _ask_program(program: Path, path: Path, tokenizer: Any, prompt: str, ids: list[int], expected: Answer) -> Asked:
