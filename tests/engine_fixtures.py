@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,9 +15,10 @@ from tests.nursery import Nursery, nursery
 
 
 @pytest.fixture(scope="session")
-def engines() -> Iterator[Nursery]:
-    """The process that the engines of this test process are forked from."""
-    with nursery() as made:
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """The process that engines are forked from, one for all test processes."""
+    mine = tmp_path_factory.getbasetemp()
+    with nursery(mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) as made:
         yield made
 
 

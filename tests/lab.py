@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.nursery import Nursery
+from tests.nursery import Nursery, environment_of, serving
 from tui.run import commands, events
 from tui.run.folder import RunFolder, create_run
 from tui.run.lock import Holder, holder_of
@@ -42,7 +42,7 @@ class Lab:
     home: Path
     model: Path
     nursery: Nursery | None = None
-    """Where engines are forked; without one each imports for itself."""
+    """Where engines are forked, those of its programs too; without one each imports for itself."""
 
     def session(self, **tables: dict[str, Any]) -> Session:
         """A session that trains the tiny model on the sample questions, one row an update, and then ends."""
@@ -67,13 +67,13 @@ class Lab:
                 patch.setenv(name, value)
             patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
             if self.nursery is not None:
-                self.nursery.serve(patch)
+                patch.setattr(subprocess, "Popen", serving(self.nursery.folder))
             yield
 
     @property
     def environment(self) -> dict[str, str]:
         """Variables for an engine: its home, one thread (two would wait for each other here), no hub."""
-        return {
+        return (self.nursery.environment if self.nursery else {}) | {
             "UNSLOTH_TUI_HOME": str(self.home),
             "HOME": str(self.home / "user"),
             "OMP_NUM_THREADS": "1",
@@ -118,11 +118,7 @@ class Lab:
 
     def _owns(self, process: psutil.Process) -> bool:
         try:
-            if self.nursery is not None and (home := self.nursery.homes.get(os.getsid(process.pid))):
-                return home == str(self.home) and process.is_running()
-            return process.environ().get("UNSLOTH_TUI_HOME") == str(self.home) and process.is_running()
-        except ProcessLookupError:
-            return False
+            return environment_of(process).get("UNSLOTH_TUI_HOME") == str(self.home) and process.is_running()
         except psutil.Error:
             return False
 
@@ -196,8 +192,9 @@ def ranks_of(folder: RunFolder) -> list[psutil.Process]:
     """The two processes of a run that Unsloth is loaded in, in the order of their ranks."""
 
     def found() -> list[psutil.Process]:
-        there = [it for it in worker_of(folder).children() if "RANK" in it.environ()]
-        return sorted(there, key=lambda it: int(it.environ()["RANK"])) if len(there) == 2 else []
+        there = {it: environment_of(it) for it in worker_of(folder).children()}
+        ranks = [it for it in there if "RANK" in there[it]]
+        return sorted(ranks, key=lambda it: int(there[it]["RANK"])) if len(ranks) == 2 else []
 
     return list(poll(found, 30, "there are not two processes"))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -56,19 +57,20 @@ def ended(folder: RunFolder, within_s: float = 280) -> JobState:
 
 
 @pytest.fixture(scope="module")
-def exported(lab: Lab, finished: RunFolder) -> Iterator[Callable[[str], Record]]:
+def exported(lab: Lab, finished: RunFolder) -> Callable[[str], Record]:
     """The adapter and the merged model, asked for at once; the records as they are asked for."""
     with lab.entered():
         jobs = {to: export_jobs.start(export_jobs.request(finished, to)) for to in ("adapter", "merged-16bit")}
 
-        def record(to: str) -> Record:
+    def record(to: str) -> Record:
+        with lab.entered():
             state = ended(jobs[to])
-            assert state.result, state.failure
-            found = read_record(Path(state.result))
-            assert found is not None
-            return found
+        assert state.result, state.failure
+        found = read_record(Path(state.result))
+        assert found is not None
+        return found
 
-        yield record
+    return record
 
 
 def test_an_export_without_the_adapter_would_say_something_else(
@@ -111,7 +113,7 @@ def test_the_card_names_the_model_and_no_folder_of_this_machine(
 def given_up(lab: Lab, finished: RunFolder, end: Callable[[Export, RunFolder], None]) -> JobState:
     """An export that is ended by something while Unsloth is being loaded for it."""
     before = sorted(finished.exports.iterdir())
-    with lab.entered():
+    with replace(lab, nursery=None).entered():  # where it is loaded already, there is nothing to end
         asked = export_jobs.request(finished, "merged-16bit", step=None)
         folder = export_jobs.start(asked)
         poll(lambda: state_of(folder).stage == "importing", 120, "it never began")

@@ -13,6 +13,7 @@ import pytest
 
 from tests.faults.bench import Bench, Case, Fault, kill
 from tests.lab import Lab, poll
+from tests.nursery import environment_of
 from tui.run import commands
 from tui.run.process import send
 from tui.run.watcher import read_state
@@ -28,8 +29,8 @@ def ranks(case: Case) -> list[psutil.Process]:
     """The processes that Unsloth is loaded in, in the order of their ranks."""
 
     def found() -> list[psutil.Process]:
-        there = [it for it in case.worker.children() if "RANK" in it.environ()]
-        return sorted(there, key=lambda it: int(it.environ()["RANK"])) if len(there) == 2 else []
+        there = [it for it in case.worker.children() if "RANK" in environment_of(it)]
+        return sorted(there, key=lambda it: int(environment_of(it)["RANK"])) if len(there) == 2 else []
 
     return list(poll(found, 30, "there are not two processes"))
 

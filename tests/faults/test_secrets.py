@@ -71,6 +71,12 @@ def test_of_a_webhook_only_the_host_is_shown(home: Path, tmp_path: Path) -> None
 
 
 @pytest.fixture(scope="module")
+def lab(cold_lab: Lab) -> Lab:
+    """Libraries read some of these variables when they are imported."""
+    return cold_lab
+
+
+@pytest.fixture(scope="module")
 def secretive(lab: Lab) -> dict[str, str]:
     """Variables and a token store that hold what nobody else may see."""
     (lab.home / "hub").mkdir(parents=True, exist_ok=True)

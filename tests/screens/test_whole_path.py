@@ -8,7 +8,6 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from textual.widgets import Input, Static
@@ -76,16 +75,16 @@ class Window:
 
 
 @pytest.fixture(scope="module")
-def orphan(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunFolder]:
+def orphan(cold_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunFolder]:
     """A run that a window started and that has outlived two windows: one killed, one hung up."""
-    session = lab.write_session(
+    session = cold_lab.write_session(
         tmp_path_factory.mktemp("sessions") / "s.toml", training={"max_steps": STEPS}, run={"name": "orphan"}
     )
-    starter = Window(lab, str(session))
+    starter = Window(cold_lab, str(session))
     starter.shows(b"Model")
     starter.press(CTRL_T)
-    folder = lab.run_named("orphan", within_s=60)
-    second = Window(lab, "attach", folder.name)
+    folder = cold_lab.run_named("orphan", within_s=60)
+    second = Window(cold_lab, "attach", folder.name)
     wait_for(folder, at_step(2), within_s=120)
     second.shows(b"training")
     starter.kill()
@@ -112,10 +111,15 @@ async def test_attaching_again_shows_every_update_from_the_first(orphan: RunFold
         assert "finished" in str(app.screen.query_one("#status", Static).render())
 
 
-async def test_from_the_model_to_the_chat(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+@pytest.fixture
+def entered(lab: Lab) -> Iterator[None]:
+    with lab.entered():
+        yield
+
+
+@pytest.mark.usefixtures("entered")
+async def test_from_the_model_to_the_chat(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Choose a model and data, change a value, start, watch every update, talk to both models, and release."""
-    for name, value in lab.environment.items():
-        monkeypatch.setenv(name, value)
     monkeypatch.chdir(ROOT)
     app = UnslothTui()
     async with app.run_test(size=(120, 36)) as pilot:
