@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import PreTrainedTokenizerBase
 
-from tests.tiny_model import _tokenizer as make_tokenizer
 from tui.data.records import DataError
 from tui.engine import token_cache
 from tui.engine.dataset import Tokenised, read_split, tokenise
@@ -22,8 +21,10 @@ LENGTH = 8
 
 
 @pytest.fixture(scope="module")
-def tokenizer() -> PreTrainedTokenizerBase:
-    return make_tokenizer()
+def tokenizer() -> Any:
+    from tests.tiny_model import tiny_tokenizer  # here, as it loads half the training stack
+
+    return tiny_tokenizer()
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +83,7 @@ def test_a_changed_line_is_tokenised_anew(tmp_path: Path, tokenizer: Any) -> Non
 def test_another_tokenizer_is_not_taken_for_the_same(tmp_path: Path, tokenizer: Any) -> None:
     session = session_of(tmp_path / "a.jsonl", texts(5))
     tokenise(session, tokenizer)
-    other = make_tokenizer()
+    other = copy.deepcopy(tokenizer)
     other.add_tokens(["line"])
     made = tokenise(session, other)
     assert not made.cached and max(map(max, rows_of(made))) == other.convert_tokens_to_ids("line")
