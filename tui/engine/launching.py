@@ -30,7 +30,7 @@ from tui.session.schema import Session
 HERE = "127.0.0.1"
 
 
-class OneBox(RendezvousHandler):
+class OneBox(RendezvousHandler):  # type: ignore[misc]
     """The meeting place of the processes of one box: a store that only this box can reach, on a port that was free."""
 
     def __init__(self, name: str) -> None:

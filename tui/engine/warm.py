@@ -75,4 +75,4 @@ def holds_gpu() -> bool:
 def _has_context(number: int) -> bool:
     import torch
 
-    return bool(torch._C._cuda_hasPrimaryContext(number))  # type: ignore[attr-defined]
+    return bool(torch._C._cuda_hasPrimaryContext(number))
