@@ -48,6 +48,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker(name) and name not in config.option.markexpr:
                 item.add_marker(pytest.mark.skip(reason=f"only with -m {name}"))
+    slow = {item.path for item in items if item.get_closest_marker("slow") and not item.get_closest_marker("skip")}
+    items.sort(
+        key=lambda item: (item.path not in slow, item.path.parent.name != "screens")
+    )  # so that nobody waits at the end
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -80,6 +80,7 @@ async def shown_everywhere(home: Path, work: Path, text: str, keys: Sequence[str
     assert app.return_code in (None, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_engine", "steady_machine")
 async def test_hostile_text_moves_nothing(home: Path, tmp_path: Path) -> None:
     await shown_everywhere(home, tmp_path, EVERYTHING, SHORT_WALK)
@@ -124,6 +125,7 @@ def compared(tmp_path: Path, text: str, keys: Sequence[str]) -> None:
         assert (after[0], after[-1]) == (before[0], before[-1])  # the places and the keys
 
 
+@pytest.mark.slow
 def test_what_a_terminal_gets_of_hostile_text_is_text(tmp_path: Path) -> None:
     compared(tmp_path, EVERYTHING, ("l", "f2"))
 

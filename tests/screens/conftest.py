@@ -39,6 +39,16 @@ GPU = GpuReading(
 HOST = HostReading(cpu_percent=42.0, cores=16, memory_used_bytes=20 * GIB, memory_total_bytes=128 * GIB)
 
 
+QUICK = ("test_ways.py", "test_themes.py", "test_live_parts.py", "test_answer_text.py")
+"""What says within seconds whether every place still works; the rest drives windows for minutes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.path.name not in QUICK:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def steady_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """One GPU whose readings never change."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from tests.session.strategies import tables
 from tui.session import file
@@ -35,6 +35,7 @@ def test_a_preset_is_a_session_that_nothing_is_wrong_with(preset: object) -> Non
 
 
 @pytest.mark.parametrize("preset", BUILT_IN, ids=lambda preset: preset.name)
+@settings(max_examples=20)
 @given(table=tables())
 def test_what_is_trained_stays_and_how_it_was_trained_does_not_matter(preset: object, table: dict[str, object]) -> None:
     before = file.from_table(table)
