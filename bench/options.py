@@ -16,7 +16,8 @@ from typing import Any, get_args
 
 from tui.session import file
 from tui.session.schema import Session
-from tui.session.sections.training import Optimiser, Scheduler
+from tui.session.sections.training import Optimiser
+from tui.session.sections.updates import Scheduler
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"
 STEPS = 4

@@ -313,6 +313,12 @@ async def test_another_model_and_a_second_checkpoint_are_chosen_by_letters(ready
         await until(talk.pilot, lambda: talk.app.chat.partner and talk.app.chat.partner.model == "owner/model")
         chat = await talk.say("and you")
         assert (chat.model, [it.voice for it in chat.speakers]) == ("owner/model", ["tuned"])
+        await talk.reply(chat)
+        await talk.pilot.press("f8", *"owner/model", "tab", "right", "enter")
+        await until(talk.pilot, lambda: talk.app.chat.partner and talk.app.chat.partner.load_in_4bit)
+        await talk.pilot.press("f8", *"owner/another", "enter")  # in 4-bit was for the one model alone
+        await until(talk.pilot, lambda: talk.app.chat.partner and talk.app.chat.partner.model == "owner/another")
+        assert talk.app.chat.partner and talk.app.chat.partner.load_in_4bit is None
 
 
 async def test_presets_and_the_system_prompt_hold_from_the_next_answer_on(ready_run: RunFolder, bench: RunFolder) -> None:

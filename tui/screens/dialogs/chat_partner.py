@@ -19,7 +19,8 @@ from tui.screens.dialogs.base import Dialog
 from tui.widgets.choice import Choice
 from tui.widgets.foreign import foreign
 
-LOADS: dict[str, bool | None] = {"as it was trained": None, "in 4-bit": True, "in 16-bit": False}
+AS_TRAINED = "as it was trained"
+LOADS: dict[str, bool | None] = {AS_TRAINED: None, "in 4-bit": True, "in 16-bit": False}
 SHOWN = 200
 
 
@@ -42,6 +43,8 @@ class PartnerDialog(Dialog[PartnerChosen | None]):
     def __init__(self, present: Partner, around: Around) -> None:
         super().__init__()
         self.present, self.around = present, around
+        self.loads = {present.model: present.load_in_4bit}
+        """How each model is to be loaded for which that was chosen; any other as it was trained."""
         self.partners: list[Partner] | None = None
         """Everybody who is there; None while they are being looked for."""
         self.listed: list[Partner] = []
@@ -53,9 +56,7 @@ class PartnerDialog(Dialog[PartnerChosen | None]):
             yield OptionList(id="partners", markup=False)
             with Horizontal(classes="row"):
                 yield Label("loaded  ")
-                words = tuple(LOADS)
-                now = next(word for word, value in LOADS.items() if value == self.present.load_in_4bit)
-                yield Choice(words, now)
+                yield Choice(tuple(LOADS), AS_TRAINED)
             yield Label("", id="told", markup=False)
             yield Label("Enter talks to it, alt+w hears it beside the present one, Escape cancels", classes="hint")
 
@@ -110,6 +111,13 @@ class PartnerDialog(Dialog[PartnerChosen | None]):
         same = partner is not None and partner.model != self.present.model and self.fits_beside(partner)
         told = "alt+w: both have the same base model and can be heard side by side" if same else ""
         self.query_one("#told", Label).update(told)
+        if partner:
+            load = self.loads.get(partner.model)
+            self.query_one(Choice).value = next(word for word, value in LOADS.items() if value == load)
+
+    def on_choice_changed(self, event: Choice.Changed) -> None:
+        if partner := self.highlighted:
+            self.loads[partner.model] = LOADS[event.value]
 
     @property
     def highlighted(self) -> Partner | None:
@@ -130,7 +138,7 @@ class PartnerDialog(Dialog[PartnerChosen | None]):
 
     def action_take(self) -> None:
         if partner := self.highlighted:
-            load = LOADS[self.query_one(Choice).value]
+            load = self.loads.get(partner.model)
             self.dismiss(PartnerChosen(replace(partner, load_in_4bit=load, problem="")))
 
     def action_beside(self) -> None:
