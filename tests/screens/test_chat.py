@@ -29,6 +29,7 @@ from tui.widgets.choice import Choice
 from tui.widgets.exchange_view import ExchangeView
 from tui.widgets.prompt_area import PromptArea
 from tui.widgets.token_view import TokenView
+from tui.widgets.two_ends import TwoEnds
 
 T = TypeVar("T")
 HOSTILE = (
@@ -313,6 +314,7 @@ async def test_another_model_and_a_second_checkpoint_are_chosen_by_letters(ready
         await until(talk.pilot, lambda: talk.app.chat.partner and talk.app.chat.partner.model == "owner/model")
         chat = await talk.say("and you")
         assert (chat.model, [it.voice for it in chat.speakers]) == ("owner/model", ["tuned"])
+        await until(talk.pilot, lambda: "starting the engine" in str(talk.app.screen.query_one("#who", TwoEnds).left))
         await talk.reply(chat)
         await talk.pilot.press("f8", *"owner/model", "tab", "right", "enter")
         await until(talk.pilot, lambda: talk.app.chat.partner and talk.app.chat.partner.load_in_4bit)
@@ -384,6 +386,7 @@ async def test_earlier_conversations_are_gone_on_with_and_searched(desk: Session
         await talk.pilot.press("escape")
         assert not talk.app.screen.query(".-found")
         chat = await talk.say("still there?")
+        assert chat.load_in_4bit == desk.model.load_in_4bit  # not how models are loaded usually
         assert contents(chat.speakers[0])[0] == "Old words." and len(chat.speakers[0].messages) == 122
         await talk.pilot.press("ctrl+n")
         await talk.pilot.pause()

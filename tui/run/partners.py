@@ -70,9 +70,10 @@ def partner_of(around: Around) -> Partner:
     """Who is talked to when nobody was chosen: the run's result, else its last checkpoint, else the session's model."""
     run, state = around.run, around.state
     if run is None:
-        name = around.session.model.name
-        problem = "" if name else "There is nobody to talk to: open a run (F7), choose a model (F2), or press F8"
-        return Partner(name, name.rstrip("/").rpartition("/")[2], problem=problem)
+        model = around.session.model
+        problem = "" if model.name else "There is nobody to talk to: open a run (F7), choose a model (F2), or press F8"
+        four_bit = None if model.load_in_8bit else model.load_in_4bit and not model.full_finetuning
+        return Partner(model.name, model.name.rstrip("/").rpartition("/")[2], load_in_4bit=four_bit, problem=problem)
     base = around.run_session.model.name if around.run_session else ""
     if not state.ended:
         problem = "The model is still training; it can be talked to when that is done (F8: somebody else)"

@@ -17,6 +17,7 @@ from tui.session.sections.chat import ChatSection
 
 Voices = tuple[Voice, ...]
 LOADING = "loaded first: half a minute"
+STARTING = "starting the engine that loads it"
 WHY = {
     "end": "end token",
     "length": "longest answer",
@@ -55,12 +56,10 @@ def who_line(state: ChatState, around: Around, voices: Voices, phase: PhaseChang
     partner = state.partner_in(around)
     if partner.problem:
         return partner.problem
-    if waits(state) and phase and phase.phase != "ready":
-        return f"{partner.title}: {phase.text} …"
-    line = f"{partner.title}: {who(voices, state, partner)} will answer"
-    if not in_memory(partner, around) and not (state.ready and state.ready.model == partner.model):
-        line += f" ({LOADING})"
-    return line
+    is_loaded = in_memory(partner, around) or (state.ready is not None and state.ready.model == partner.model)
+    if waits(state) and (phase.phase != "ready" if phase else not is_loaded):
+        return f"{partner.title}: {phase.text if phase else STARTING} …"
+    return f"{partner.title}: {who(voices, state, partner)} will answer" + ("" if is_loaded else f" ({LOADING})")
 
 
 def waits(state: ChatState) -> bool:

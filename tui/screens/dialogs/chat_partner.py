@@ -112,7 +112,7 @@ class PartnerDialog(Dialog[PartnerChosen | None]):
         told = "alt+w: both have the same base model and can be heard side by side" if same else ""
         self.query_one("#told", Label).update(told)
         if partner:
-            load = self.loads.get(partner.model)
+            load = self.loads.get(partner.model, partner.load_in_4bit)
             self.query_one(Choice).value = next(word for word, value in LOADS.items() if value == load)
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
@@ -138,7 +138,7 @@ class PartnerDialog(Dialog[PartnerChosen | None]):
 
     def action_take(self) -> None:
         if partner := self.highlighted:
-            load = self.loads.get(partner.model)
+            load = self.loads.get(partner.model, partner.load_in_4bit)
             self.dismiss(PartnerChosen(replace(partner, load_in_4bit=load, problem="")))
 
     def action_beside(self) -> None:
