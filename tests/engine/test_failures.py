@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+import httpx
 import pytest
 
 from tui.catalog.local import ModelError
@@ -31,6 +32,7 @@ OutOfMemoryError = type("OutOfMemoryError", (RuntimeError,), {})
         (OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "out-of-memory", "2.00 GiB"),
         (RuntimeError("[enforce fail] not enough memory: you tried to allocate 8 bytes"), "out-of-memory", "8 bytes"),
         (OSError("We couldn't connect to 'https://huggingface.co'"), "hub", "connect"),
+        (httpx.ReadTimeout("timed out"), "hub", "the hub does not answer as it should: timed out"),
         (ZeroDivisionError(), "error", "ZeroDivisionError"),
         (KeyError("x"), "error", "KeyError"),
     ],

@@ -44,8 +44,9 @@ else:
 print(kept, Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
 """What an engine does that goes on with a run, and what the list of runs does; prints its peak in KiB."""
-MOST_MIB = 40
-"""What reading a day may take more than reading five updates."""
+MOST_MIB = (2 * 16 * DAY_STEPS >> 20) + 20
+"""What reading a day may take more than reading five updates: number and loss of each are 16 bytes in the list of runs, and
+for a moment twice that where they are moved to find room; the rest is for the lines that are read at once."""
 
 
 def peak_mib(pid: int) -> int:

@@ -17,6 +17,9 @@ from tui.session.file import SessionError
 TORN_ARCHIVE = ("PytorchStreamWriter failed", "file write failed", "inline_container.cc", "unexpected pos", "iostream error")
 """What torch says in place of the error of the system when it could not write a file to its end."""
 
+NETWORK = ("httpx", "httpcore", "requests", "urllib3")
+"""Libraries whose errors mean that the hub did not answer, or not to the end."""
+
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether there was no room to write; not every library raises OSError."""
@@ -69,4 +72,6 @@ def explain(error: BaseException) -> Failed:
         )
     if "Hub" in type(error).__name__ or "huggingface.co" in text or "offline" in text.lower():
         return Failed(code="hub", text=text[:500], advice="check the name, the network, and the token if it is gated")
+    if type(error).__module__.partition(".")[0] in NETWORK:
+        return Failed(code="hub", text=f"the hub does not answer as it should: {text[:500]}", advice="check the network")
     return Failed(code="error", text=f"{type(error).__name__}: {text[:500]}", advice="engine.log has the whole story")

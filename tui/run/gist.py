@@ -48,7 +48,7 @@ class Gist:
     @property
     def lowest_loss(self) -> float | None:
         """Of all updates, where it was a finite number."""
-        fresh = self._losses[self._compared :]
+        fresh = memoryview(self._losses)[self._compared :]  # a slice would copy millions of them
         self._lowest = min(self._lowest, min(filter(math.isfinite, fresh), default=math.inf))
         self._compared = len(self._losses)
         return self._lowest if math.isfinite(self._lowest) else None

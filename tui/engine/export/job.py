@@ -176,7 +176,8 @@ class Job:
             told = Child(PROVE, self.folder, self.scratch).work(where, self.look_up)
         except ExportFailed as failed:
             if failed.memory:
-                return (Proof("", "transformers", why_not=f"there was no memory to load it again ({failed.text})"),)
+                why_not = f"it could not be loaded again: {failed.text}; {failed.advice}".removesuffix("; ")
+                return (Proof("", "transformers", why_not=why_not),)
             raise ExportFailed(f"it was written, but cannot be loaded again: {failed.text}", failed.advice) from failed
         return _PROOFS.validate_python(told)
 
