@@ -34,6 +34,10 @@ def recorded(home: Path) -> Path:
     (run / "session.toml").write_text((ROOT / "sample_data" / "shell.toml").read_text())
     (run / "events.jsonl").write_bytes((ROOT / "tests" / "recorded" / "demo-events.jsonl").read_bytes())
     (run / "engine.lock").write_text('{"pid": 1, "started": 1.0, "host": "elsewhere"}')
+    (run / "adapter").mkdir()
+    (run / "adapter" / "adapter_config.json").write_text('{"r": 16}')
+    (run / "adapter" / "adapter_model.safetensors").touch()
+    os.truncate(run / "adapter" / "adapter_model.safetensors", 19_600_000)  # a hole, as big as that of the demo
     (run / "labels.json").write_text('{"tags": ["shell", "first"], "notes": ""}')
     return run
 
@@ -72,8 +76,14 @@ async def main() -> None:
     os.environ |= {"UNSLOTH_TUI_HOME": str(home), "HF_HOME": str(home / "hub"), "HF_HUB_OFFLINE": "1"}
     os.chdir(home)
     (home / "sample_data").symlink_to(ROOT / "sample_data")
+    from tui.machine import gpu as gpus
+
+    gpu = gpus.GpuReading(
+        index=0, name="NVIDIA H200", memory_used_bytes=31 * GIB, memory_total_bytes=140 * GIB, utilisation_percent=97,
+        temperature_celsius=64, power_watts=612.0, power_limit_watts=700.0, throttled="", other_processes=0,
+    )  # fmt: skip
+    gpus.read_gpus = lambda: (gpu,)  # before anything else imports it
     from tui.app import UnslothTui
-    from tui.machine.gpu import GpuReading
     from tui.machine.host import HostReading
     from tui.machine.sampler import Sampler
     from tui.run import conversation
@@ -82,10 +92,6 @@ async def main() -> None:
     from tui.run.folder import RunFolder
     from tui.session import file
 
-    gpu = GpuReading(
-        index=0, name="NVIDIA H200", memory_used_bytes=31 * GIB, memory_total_bytes=140 * GIB, utilisation_percent=97,
-        temperature_celsius=64, power_watts=612.0, power_limit_watts=700.0, throttled="", other_processes=0,
-    )  # fmt: skip
     host = HostReading(cpu_percent=12.0, cores=16, memory_used_bytes=20 * GIB, memory_total_bytes=128 * GIB)
     Sampler.start = lambda self: setattr(self, "latest", ((gpu,), host))  # type: ignore[method-assign, assignment]
     session = file.from_table(
