@@ -36,6 +36,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, engines: Nur
     yield from _home(Lab(tmp_path_factory.mktemp("home"), tiny_model, engines))
 
 
+@pytest.fixture
+def entered(lab: Lab) -> Iterator[None]:
+    """The engines that this test process starts belong to the lab."""
+    with lab.entered():
+        yield
+
+
 @pytest.fixture(scope="module")
 def cold_lab(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Lab]:
     """The same for tests that look at how an engine starts: every one is a new Python that imports for itself."""

@@ -90,6 +90,7 @@ def test_the_data_of_a_session_is_written_and_the_rest_of_it_kept(inspect: Inspe
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("entered")
 def test_with_a_model_the_tokens_are_counted_and_kept_for_the_run(inspect: Inspect, samples: Path, lab: Lab) -> None:
     code, out, _ = inspect(samples / "shell" / "heldout.jsonl", "--model", lab.model, "--json")
     tokens = json.loads(out)["tokens"]

@@ -10,7 +10,7 @@ from textual.widgets import DataTable, Input, OptionList
 
 from tests import hub_server
 from tests.hub_server import Hub
-from tests.lab import Lab
+from tests.lab import Lab, release
 from tests.screens.conftest import settled, until
 from tests.screens.test_forms import calm, told
 from tui.app import UnslothTui
@@ -179,8 +179,9 @@ async def test_a_dataset_of_the_hub_is_looked_at_without_downloading_it(desk: Se
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("entered")
 async def test_tokens_are_seen_as_they_are_trained_on_and_what_cannot_be_learned_blocks(
-    lab: Lab, home: Path, desk: Session, tmp_path: Path
+    lab: Lab, desk: Session, tmp_path: Path
 ) -> None:
     rows: list[object] = [talk("what is one", "it is one"), talk("what is two " * 30, "cut off")]
     session = session_with(desk, tmp_path / "t.jsonl", rows, model__name=str(lab.model), model__max_seq_length=48)
@@ -213,3 +214,4 @@ async def test_tokens_are_seen_as_they_are_trained_on_and_what_cannot_be_learned
         await pilot.press("ctrl+t")
         await until(pilot, lambda: isinstance(app.screen, TextDialog))
         assert isinstance(app.screen, TextDialog) and "Not a single token" in app.screen.text
+    release(lab.workbench())

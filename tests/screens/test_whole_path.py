@@ -111,12 +111,6 @@ async def test_attaching_again_shows_every_update_from_the_first(orphan: RunFold
         assert "finished" in str(app.screen.query_one("#status", Static).render())
 
 
-@pytest.fixture
-def entered(lab: Lab) -> Iterator[None]:
-    with lab.entered():
-        yield
-
-
 @pytest.mark.usefixtures("entered")
 async def test_from_the_model_to_the_chat(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Choose a model and data, change a value, start, watch every update, talk to both models, and release."""
