@@ -48,7 +48,7 @@ def line(model: OfferedModel, verdict: Verdict | None, known: Described | None =
     place = {"here": "here", "hub cache": "here (hub cache)", "run": "result of a run", "Unsloth": "", "hub": "on the hub"}
     disk = words.size(model.size_bytes) if model.size_bytes else ""
     facts = [fact for fact in (size, SIGNS[verdict], disk, place[model.place], *_looked_up(model, known)) if fact]
-    return f"{model.title}\n  {' · '.join(facts)}"
+    return f"{model.title}\n  {' · '.join(facts) or 'size not known'}"
 
 
 def _looked_up(model: OfferedModel, known: Described | None) -> list[str]:
@@ -79,14 +79,18 @@ def card_text(card: ModelCard, details: HubDetails | None, ahead: Forecast | Non
         ("parameters", words.count(card.parameters)),
         ("weights", words.size(card.size_bytes)),
         ("layers", card.layers),
-        ("hidden size", card.hidden_size),
-        ("vocabulary", card.vocabulary),
-        ("context", None if card.context_length is None else f"{card.context_length} tokens"),
+        ("hidden size", _whole(card.hidden_size)),
+        ("vocabulary", _whole(card.vocabulary)),
+        ("context", _whole(card.context_length, " tokens")),
         ("tokenizer", card.tokenizer or None),
         ("chat template", template),
     ]
     told = [f"{name:14}{'–' if value is None else value}" for name, value in rows]
     return "\n".join([*told, *_hub_lines(details), *_memory_lines(ahead, rows_told, mend)])
+
+
+def _whole(number: int | None, unit: str = "") -> str | None:
+    return None if number is None else f"{number:,}{unit}"
 
 
 def _hub_lines(details: HubDetails | None) -> list[str]:
