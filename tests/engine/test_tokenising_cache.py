@@ -20,6 +20,9 @@ from tui.session.schema import Session
 LENGTH = 8
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
     from tests.tiny_model import tiny_tokenizer  # here, as it loads half the training stack

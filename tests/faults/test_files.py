@@ -94,6 +94,7 @@ def faults() -> Iterator[tuple[str, str, Damage]]:
             yield f"checkpoints/checkpoint-{CHECKPOINTS[-1]}/{part}", what, DAMAGES[what]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", [it if it in SHORT else pytest.param(it, marks=pytest.mark.faults) for it in MOMENTS])
 def test_what_is_said_of_a_run_is_true_whatever_happened_to_its_files(
     phase: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
