@@ -6,6 +6,8 @@ import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.terminal import end_with_terminal
+
 if TYPE_CHECKING:
     from tui.run.folder import RunFolder
     from tui.session.schema import Session
@@ -22,6 +24,7 @@ def open_window(session: Session | None = None, path: Path | None = None, folder
     gc.freeze()
     gc.set_threshold(*GARBAGE)
     gc.enable()
+    end_with_terminal()
     window = UnslothTui(session=session, session_path=path, run=folder)
     window.run()
     return window.return_code or 0
