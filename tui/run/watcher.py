@@ -21,6 +21,8 @@ FULL_BYTES = 1 << 20
 """With less than this left on its disk an engine may not have been able to say why it ended."""
 POLL_S = 0.1
 LIVENESS_S = 1.0
+DOUBT_S = 3.0
+"""The process that watches over an engine may need so long on a busy box to write down why that died."""
 STARTING_S = 30.0
 """A run whose engine has not taken its lock yet counts as starting for this long."""
 
@@ -118,7 +120,8 @@ def follow(folder: RunFolder, until: threading.Event, *, thin: bool = False) -> 
     alive: bool | None = None
     hindrance = ""
     whole = not thin
-    doubted = False
+    doubted: float | None = None
+    explained = False
     next_look = 0.0
     while not until.is_set():
         liveness = None
@@ -127,6 +130,9 @@ def follow(folder: RunFolder, until: threading.Event, *, thin: bool = False) -> 
         try:
             for line in tail.read() if whole else thinned(tail.read(), folder.events.stat().st_size):
                 if (event := events.from_line(line)) is not None:
+                    explained = isinstance(event, events.Finished | events.Failed) or (
+                        explained and not isinstance(event, events.Resumed)
+                    )
                     yield event
             whole = True
         except FileNotFoundError:  # nothing has been written yet
@@ -134,13 +140,13 @@ def follow(folder: RunFolder, until: threading.Event, *, thin: bool = False) -> 
         except OSError as error:  # a network drive that is away: look again, it may come back
             liveness = unreadable(error)
         if liveness is not None:
-            # the process that watches over an engine needs a moment to write down why it died: look twice
-            certain = liveness.alive or doubted or not _beaten_lately(folder)
+            doubted = None if liveness.alive else doubted or time.monotonic()
+            waited = time.monotonic() - doubted if doubted else 0.0
+            certain = liveness.alive or explained or waited >= DOUBT_S or not _beaten_lately(folder)
             news = liveness.alive != alive or (liveness.alive and liveness.reason != hindrance)
             if news and certain:
                 alive, hindrance = liveness.alive, liveness.reason if liveness.alive else ""
                 yield liveness
-            doubted = not liveness.alive
         until.wait(POLL_S)
 
 
