@@ -17,7 +17,7 @@ from tui.run.lines import append_line
 from tui.run.listing import read_row
 from tui.run.preflight import preflight
 from tui.run.process import resume_run
-from tui.run.standing import standing, submit
+from tui.run.standing import _Jobs, standing, submit
 from tui.run.state import fold_all
 from tui.run.stopping import stop
 from tui.run.watcher import read_state, seen
@@ -49,6 +49,19 @@ def test_an_interrupted_run_that_goes_on_by_itself_has_not_ended(home: Path, say
     say("squeue", PENDING)
     state = read_state(run("7", *begun(last)))
     assert (state.status, state.ended, state.failure) == ("waiting", False, None)
+
+
+def test_an_answer_on_its_way_while_a_job_is_submitted_does_not_make_that_job_unknown() -> None:
+    def ask() -> dict[str, Job]:
+        asked.append(len(asked))
+        if len(asked) == 1:
+            jobs.forget()  # as submitting does
+            return {}
+        return {"7": Job("7", "PENDING", queued=True)}
+
+    asked: list[int] = []
+    jobs = _Jobs(ask, good_s=60, new_s=60)
+    assert jobs.get("7") is not None
 
 
 def test_a_run_that_failed_by_itself_stays_failed(home: Path, say: Say) -> None:

@@ -48,12 +48,15 @@ class _Jobs:
     def __init__(self, ask: Callable[[], dict[str, Job]], good_s: float, new_s: float) -> None:
         self._ask, self._good_s, self._new_s = ask, good_s, new_s
         self._lock = threading.Lock()
+        self._turn = 0
+        """Changes when what was asked before it is worth nothing any more."""
         self.forget()
 
     def forget(self) -> None:
         self._known: dict[str, Job] = {}
         self._error: JobError | None = None
         self._asked = float("-inf")
+        self._turn += 1
 
     def get(self, id: str) -> Job | None:
         """A job; None for one that is not known any more. Raises JobError."""
@@ -66,11 +69,14 @@ class _Jobs:
             return self._known.get(id)
 
     def _look(self) -> None:
-        try:
-            self._known, self._error = self._ask(), None
-        except JobError as error:
-            self._error = error
-        self._asked = time.monotonic()
+        turn = None
+        while turn != self._turn:  # somebody may submit or cancel a job while the answer is on its way
+            turn, error = self._turn, None
+            try:
+                known = self._ask()
+            except JobError as failed:
+                known, error = self._known, failed
+        self._known, self._error, self._asked = known, error, time.monotonic()
 
 
 _slurm = _Jobs(slurm.jobs, SLURM_S, NEW_S)
