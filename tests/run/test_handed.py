@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.slurm_programs import OTHERS, PENDING, RUNNING, Say
-from tui.machine.jobs import JobError
+from tui.machine.jobs import Job, JobError
 from tui.run import events, hand_over, hand_over_ahead, stopping, trash
 from tui.run.folder import RunFolder, create_run
 from tui.run.handed import Handed, read_handed, write_handed
