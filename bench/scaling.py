@@ -125,14 +125,8 @@ class Bench:
         """The gradients of the weak run, summed over the GPUs by themselves; the ring's bandwidth follows (nccl-tests)."""
         size = 4 * ((self._of("weak", 1) or self._of("weak", count) or {}).get("trained_parameters") or 42_000_000)
         words = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count), "--rdzv-backend", "c10d"]
-        words += [
-            "--rdzv-endpoint",
-            "localhost:0",
-            "--local-addr",
-            "localhost",
-            str(Path(__file__).with_name("all_reduce.py")),
-        ]
-        words += [str(size)]
+        program = Path(__file__).with_name("all_reduce.py")
+        words += ["--rdzv-endpoint", "localhost:0", "--local-addr", "localhost", str(program), str(size)]
         hidden = {"CUDA_VISIBLE_DEVICES": ""} if self.given.device == "cpu" else {}
         done = subprocess.run(words, env=os.environ | hidden, capture_output=True, text=True, timeout=RUN_S, check=False)
         told = [line for line in done.stdout.splitlines() if line.startswith("SECONDS ")]

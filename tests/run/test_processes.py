@@ -85,3 +85,5 @@ def test_weights_are_shared_by_the_switch_of_unsloth(tmp_path: Path) -> None:
     alone = session(1, cluster={"fsdp2": True})
     assert "UNSLOTH_FSDP2" not in variables(RunFolder(tmp_path), alone)
     assert [it.mend for it in check(alone) if it.key == "cluster.fsdp2"] == [{"cluster.fsdp2": False}]
+    two_machines = session(1, cluster={"nodes": 2, "fsdp2": True})
+    assert not [it for it in check(two_machines) if "nobody" in it.text], "the other machine shares them"

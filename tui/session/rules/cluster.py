@@ -21,7 +21,7 @@ def rules(session: Session, facts: Facts) -> Iterator[Problem]:
         yield advice(key, text, {key: named})
     if session.shares_weights:
         yield from _shared(session, facts)
-    if cluster.nproc_per_node > 1:
+    if session.processes > 1:
         return
     if cluster.fsdp2:
         yield advice("cluster.fsdp2", "one process has nobody to share the weights with", {"cluster.fsdp2": False})
