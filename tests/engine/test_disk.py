@@ -224,14 +224,23 @@ def _hold_in_a_checkpoint(folder: RunFolder, worker: psutil.Process) -> None:
     """Stop the engine for a while, in the middle of a checkpoint."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        if any((folder.checkpoints / WRITING).glob("checkpoint-*/adapter_config.json")):
+        if _half_written(folder):
             worker.suspend()
-            if not any((folder.checkpoints / WRITING).glob("checkpoint-*/trainer_state.json")) and any(
-                (folder.checkpoints / WRITING).glob("checkpoint-*")
-            ):
+            poll(lambda: worker.status() == psutil.STATUS_STOPPED, 20, "the engine goes on although it was stopped")
+            if _half_written(folder):
                 return
             worker.resume()
     raise AssertionError("no checkpoint was met half written")
+
+
+def _half_written(folder: RunFolder) -> bool:
+    """Whether a checkpoint has its adapter but not yet what the trainer knows, which is written last."""
+    try:
+        (name,) = os.listdir(folder.checkpoints / WRITING)
+        written = os.listdir(folder.checkpoints / WRITING / name)
+    except (FileNotFoundError, ValueError):  # none is being written, or it has just been put in its place
+        return False
+    return "adapter_config.json" in written and "trainer_state.json" not in written
 
 
 def _works_on(worker: psutil.Process) -> None:
