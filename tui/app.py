@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -88,7 +88,8 @@ class UnslothTui(StartApp):
     """Reads run folders and writes requests; a run never notices whether it is there."""
 
     TITLE = "unsloth-tui"
-    CSS_PATH = "app.tcss"
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/model.tcss"]
+    """Those of the first place too: read later, they would cost that all are parsed a second time."""
     DEFAULT_MODE = "model"
     MODES: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {  # type: ignore[assignment]
         "model": lambda: ModelScreen().data_bind(UnslothTui.session),
@@ -132,7 +133,7 @@ class UnslothTui(StartApp):
 
     def on_mount(self) -> None:
         self.start_looks()
-        self.sampler.start()
+        self.call_after_refresh(self.sampler.start)
         self.set_interval(DRAIN_S, self.drain)
         self.set_interval(STAND_S, self.show_standing)
         self.start_guide()

@@ -236,8 +236,8 @@ def _hold_in_a_checkpoint(folder: RunFolder, worker: psutil.Process) -> None:
 def _half_written(folder: RunFolder) -> bool:
     """Whether a checkpoint has its adapter but not yet what the trainer knows, which is written last."""
     try:
-        (name,) = os.listdir(folder.checkpoints / WRITING)
-        written = os.listdir(folder.checkpoints / WRITING / name)
+        (scratch,) = (folder.checkpoints / WRITING).iterdir()
+        written = {path.name for path in scratch.iterdir()}
     except (FileNotFoundError, ValueError):  # none is being written, or it has just been put in its place
         return False
     return "adapter_config.json" in written and "trainer_state.json" not in written

@@ -18,9 +18,12 @@ def rules(session: Session, facts: Facts) -> Iterator[Problem]:
             "without a GPU a run in 4-bit cannot merge its own model; export it afterwards (E on Runs), from the 16-bit base"
         )
         yield Problem("export.kinds", text, mend={"export.kinds": ()})
-    if wrong := refusal(export.quantization_method):
-        known = tuple(method for method in export.quantization_method if not refusal([method]))
+    methods = export.quantization_method
+    if methods == type(export)().quantization_method:  # to look at those of Unsloth takes a window time to begin
+        return
+    if wrong := refusal(methods):
+        known = tuple(method for method in methods if not refusal([method]))
         yield Problem("export.quantization_method", wrong, mend={"export.quantization_method": known or ("q4_k_m",)})
-    if export.quantization_method != type(export)().quantization_method and "gguf" not in export.kinds and not wrong:
+    elif "gguf" not in export.kinds:
         text = "is only used when gguf is written"
         yield advice("export.quantization_method", text, {"export.kinds": (*export.kinds, "gguf")})
