@@ -54,6 +54,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     )  # so that nobody waits at the end
 
 
+def pytest_sessionfinish() -> None:
+    gc.freeze()  # pytest looks for garbage five times at the end, which takes long among all that is left by then
+
+
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Values of thousands of characters are not the name of a test."""
     return f"{val[:20]!r}..." if isinstance(val, str | bytes) and len(val) > 60 else None

@@ -135,6 +135,7 @@ def compared(tmp_path: Path, text: str, keys: Sequence[str]) -> None:
     assert set(rest(terminal.written)) & STEERING <= set(rest(usual.written)) & STEERING
 
 
+@pytest.mark.slow
 def test_what_a_terminal_gets_of_hostile_text_is_text(tmp_path: Path) -> None:
     compared(tmp_path, EVERYTHING, ("l", "f2"))
 

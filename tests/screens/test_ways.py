@@ -195,13 +195,16 @@ async def test_nobody_to_talk_to_is_said_and_what_was_typed_stays() -> None:
         assert "nobody to talk to" in app.screen.query_one("#who", TwoEnds).left
 
 
-async def test_other_themes_work_too(demo_run: RunFolder) -> None:
+async def test_a_run_is_shown_in_other_themes_too(demo_run: RunFolder) -> None:
     app = UnslothTui(run=demo_run)
     async with app.run_test() as pilot:
-        await until(pilot, lambda: app.run_state.ended)
-        for theme in ("unsloth-light", "textual-dark", "nord", "ansi-dark"):
+        await until(pilot, lambda: app.run_state.ended and app.gpus)
+        await settled(pilot)
+        before = [line.text.rstrip() for line in app.screen._compositor.render_strips()]
+        for theme in ("unsloth-light", "ansi-dark"):
             app.theme = theme
-            await pilot.pause()
+            await settled(pilot)
+            assert [line.text.rstrip() for line in app.screen._compositor.render_strips()] == before
 
 
 async def test_fast_typing_ends_with_what_was_typed(desk: Session) -> None:
