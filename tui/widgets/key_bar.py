@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
 
 
 class KeyBar(Footer):
@@ -16,7 +17,10 @@ class KeyBar(Footer):
 
     def compose(self) -> ComposeResult:
         self._shown = self._keys() if self._bindings_ready else None
-        yield from super().compose()
+        for part in super().compose():
+            if isinstance(part, FooterKey):  # else each is styled as a compact one first, and then as this one
+                part.set_reactive(FooterKey.compact, self.compact)
+            yield part
 
     async def recompose(self) -> None:
         if self.is_attached and self._shown != self._keys():
