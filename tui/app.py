@@ -14,8 +14,7 @@ from textual.filter import LineFilter
 from textual.reactive import var
 from textual.screen import Screen
 
-from tui.machine.gpu import GpuReading
-from tui.machine.host import HostReading
+from tui.machine.readings import GpuReading, HostReading
 from tui.machine.sampler import Sampler
 from tui.run import figures, going_on, queue, stopping
 from tui.run.events import Inspected, PhaseChanged, Previewed

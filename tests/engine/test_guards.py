@@ -10,7 +10,7 @@ import pytest
 
 from tui.engine.guards import Guards
 from tui.engine.vigil import THROTTLED_READINGS, Vigil
-from tui.machine.gpu import GpuReading, GpuUser
+from tui.machine.readings import GpuReading, GpuUser
 from tui.run.events import Evaluated, StepDone, Warned
 from tui.session import file
 from tui.session.sections.guards import Action, GuardsSection

@@ -21,9 +21,9 @@ import pytest
 from tui.machine import gpu, probes
 from tui.machine.box import Disk, Driver, Facts, Gpu, Home, Hub, Kernels, Memory, Packages, Python, Terminal, Torch, Unknown
 from tui.machine.doctor import Finding, can_train, examine, hindrances, usable_gpus
-from tui.machine.gpu import GpuReading
 from tui.machine.hub_access import ask_hub, hub_cache
 from tui.machine.probes import answers, ask_torch, look_at_home, probe
+from tui.machine.readings import GpuReading
 
 GIB = 2**30
 VERSIONS = {name.replace("-", "_"): "1.0" for name in probes.PACKAGES}

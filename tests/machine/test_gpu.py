@@ -12,7 +12,8 @@ import pynvml
 import pytest
 
 from tui.machine import gpu
-from tui.machine.gpu import GpuReading, GpuUser, read_gpus
+from tui.machine.gpu import read_gpus
+from tui.machine.readings import GpuReading, GpuUser
 
 ANSWERS: dict[str, Any] = {
     "nvmlInit": None,

@@ -13,8 +13,8 @@ import pytest
 from tests.lab import poll
 from tests.machine.test_gpu import ANSWERS, WHOLE
 from tests.machine.test_gpu import driver as driver
-from tui.machine import sampler
-from tui.machine.gpu import GpuReading
+from tui.machine import gpu, sampler
+from tui.machine.readings import GpuReading
 
 
 def test_the_newest_reading_is_kept_and_the_thread_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +27,7 @@ def test_the_newest_reading_is_kept_and_the_thread_ends(monkeypatch: pytest.Monk
             twice.set()
         return (GpuReading(taken[-1], "H200"),)
 
-    monkeypatch.setattr(sampler, "read_gpus", read)
+    monkeypatch.setattr(gpu, "read_gpus", read)
     thread = sampler.Sampler(0)
     assert thread.latest is None and thread.daemon
     thread.start()

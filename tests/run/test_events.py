@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.machine.gpu import GpuReading
+from tui.machine.readings import GpuReading
 from tui.run import commands, events
 from tui.run.events import StepDone, from_line, to_line
 

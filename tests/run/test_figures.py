@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.machine.gpu import GpuReading
+from tui.machine.readings import GpuReading
 from tui.run import events as ev
 from tui.run import figures
 from tui.run.advice import advise

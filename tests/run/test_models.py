@@ -9,8 +9,8 @@ import pytest
 
 from tests.machine.test_memory import shape
 from tui.catalog.unsloth_models import models_in, parameters_in_name, unsloth_models
-from tui.machine.gpu import GpuReading
 from tui.machine.memory import predict
+from tui.machine.readings import GpuReading
 from tui.run.forecast import Ground
 from tui.run.models import (
     OfferedModel,

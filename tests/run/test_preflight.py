@@ -11,7 +11,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from tui.machine.gpu import GpuReading
+from tui.machine.readings import GpuReading
 from tui.run import events, programs
 from tui.run import preflight as module
 from tui.run.folder import create_run

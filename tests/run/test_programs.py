@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tui.machine.gpu import GpuReading
 from tui.machine.llama_cpp import LLAMA_CPP, llama_cpp_folder
+from tui.machine.readings import GpuReading
 from tui.run import programs
 from tui.run.programs import missing
 from tui.session.file import from_table, replace_values

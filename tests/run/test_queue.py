@@ -15,7 +15,7 @@ import pytest
 
 from tests.lab import Lab, at_step, ended, poll, wait_for, wait_gone, worker_of
 from tests.run.conftest import MakeRun, write_holder
-from tui.machine.gpu import GpuReading
+from tui.machine.readings import GpuReading
 from tui.run import gpu_choice, queue
 from tui.run.assigned import assign, assigned
 from tui.run.events import Finished, PhaseChanged

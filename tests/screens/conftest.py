@@ -11,8 +11,7 @@ import pytest
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
-from tui.machine.gpu import GpuReading
-from tui.machine.host import HostReading
+from tui.machine.readings import GpuReading, HostReading
 from tui.machine.sampler import Sampler
 from tui.run.folder import RunFolder
 from tui.run.spare import Spare

@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.screens.conftest import GPU
 from tests.screens.test_live import step
-from tui.machine.gpu import GpuUser
+from tui.machine.readings import GpuUser
 from tui.run.events import RankReading
 from tui.run.state import RunState, Series
 from tui.screens.live_figures import essential_lines, groups

@@ -13,10 +13,10 @@ from tests.hub_server import Hub
 from tests.screens.conftest import GPU, settled, until
 from tests.screens.test_forms import calm, told
 from tui.app import UnslothTui
-from tui.machine.gpu import GpuUser
+from tui.machine import gpu
+from tui.machine.readings import GpuUser
 from tui.run import pace
 from tui.run.folder import RunFolder
-from tui.screens import model_looks as module
 from tui.screens.dialogs import gpus
 from tui.screens.dialogs.ask import TextDialog
 from tui.screens.dialogs.gpus import GpuChoice
@@ -82,7 +82,7 @@ async def test_the_result_of_a_run_is_trained_on(demo_run: RunFolder) -> None:
 
 
 async def test_each_model_says_whether_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "read_gpus", lambda: (GPU,))  # 20 GiB of 140 are free
+    monkeypatch.setattr(gpu, "read_gpus", lambda: (GPU,))  # 20 GiB of 140 are free
     app = UnslothTui()
     async with app.run_test(size=(140, 40)) as pilot:
         await settled(pilot)

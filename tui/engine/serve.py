@@ -28,7 +28,8 @@ from tui.engine.together import Together
 from tui.engine.vigil import Vigil
 from tui.engine.warm import Warm
 from tui.engine.work import work
-from tui.machine.gpu import GpuReading, computed_on
+from tui.machine.gpu import computed_on
+from tui.machine.readings import GpuReading
 from tui.machine.sampler import Sampler
 from tui.run import commands, events
 from tui.run.folder import RunFolder

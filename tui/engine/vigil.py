@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
-from tui.machine.gpu import GpuReading
+from tui.machine.readings import GpuReading
 from tui.run.events import Warned
 from tui.session.sections.guards import Action, GuardsSection
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from tui.machine.gpu import GpuReading
+from tui.machine.readings import GpuReading
 
 
 @dataclass(frozen=True)

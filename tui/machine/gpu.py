@@ -4,45 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
 import psutil
 import pynvml
 
+from tui.machine.readings import GpuReading, GpuUser
+
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class GpuUser:
-    """A process that computes on a GPU."""
-
-    pid: int
-    name: str
-    """Empty where it is another user's or in another container."""
-    memory_bytes: int | None
-
-
-@dataclass(frozen=True)
-class GpuReading:
-    """One GPU at one moment. None means that the driver does not tell."""
-
-    index: int
-    name: str
-    memory_used_bytes: int | None = None
-    memory_total_bytes: int | None = None
-    utilisation_percent: int | None = None
-    temperature_celsius: int | None = None
-    power_watts: float | None = None
-    power_limit_watts: float | None = None
-    throttled: str = ""
-    """Why the clock is held down, in words; empty when it is not."""
-    other_processes: int | None = None
-    """How many processes compute on it."""
-    users: tuple[GpuUser, ...] = ()
-    """These processes."""
-
 
 FAILURES = (pynvml.NVMLError, pynvml.NVMLLibraryMismatchError, UnicodeDecodeError)
 """What reading may raise: with a driver older than the package, and of a card that is falling off the bus, too."""

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-
-@dataclass(frozen=True)
-class HostReading:
-    """The box at one moment."""
-
-    cpu_percent: float
-    """Share of all cores in use since the last reading."""
-    cores: int
-    memory_used_bytes: int
-    memory_total_bytes: int
+from tui.machine.readings import HostReading
 
 
 def read_host() -> HostReading:

@@ -41,10 +41,11 @@ from tui.machine.box import (
     Unknown,
     installed_file,
 )
-from tui.machine.gpu import GpuReading, driver_version, missing_reason, read_gpus
+from tui.machine.gpu import driver_version, missing_reason, read_gpus
 from tui.machine.host import file_system_of, free_disk_bytes
 from tui.machine.hub_access import ask_hub, hub_cache, token_source
 from tui.machine.llama_cpp import llama_cpp_folder
+from tui.machine.readings import GpuReading
 from tui.resources import home
 
 ANSWER_S = 5.0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from tui.machine.gpu import GpuReading, read_gpus
-from tui.machine.host import HostReading, read_host
+from tui.machine.readings import GpuReading, HostReading
 
 SAMPLE_S = 1.0
 
@@ -20,6 +19,9 @@ class Sampler(threading.Thread):
         self._until = threading.Event()
 
     def run(self) -> None:
+        from tui.machine.gpu import read_gpus  # whose library the first picture need not wait for
+        from tui.machine.host import read_host
+
         while not self._until.is_set():
             self.latest = (read_gpus(), read_host())
             self._until.wait(self.every_s)

@@ -10,8 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from tui.data.findings import Lint
 from tui.data.token_report import TokenReport
-from tui.machine.gpu import GpuReading
-from tui.machine.host import HostReading
+from tui.machine.readings import GpuReading, HostReading
 from tui.run.chat_events import Answered as Answered
 from tui.run.chat_events import Ending as Ending
 from tui.run.chat_events import ModelReady as ModelReady

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from tui import words
 from tui.catalog.shape import ModelShape
-from tui.machine.gpu import GpuReading
 from tui.machine.memory import MemoryParts, predict
+from tui.machine.readings import GpuReading
 from tui.session.file import replace_values
 from tui.session.problem import Problem, advice
 from tui.session.schema import Session

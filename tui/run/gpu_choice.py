@@ -7,7 +7,8 @@ import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from tui.machine.gpu import GpuReading, read_gpus, shown, uuid_of
+from tui.machine.gpu import read_gpus, shown, uuid_of
+from tui.machine.readings import GpuReading
 from tui.run.assigned import assigned
 from tui.run.listing import RunRow
 from tui.run.lock import holder_of

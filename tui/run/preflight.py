@@ -15,7 +15,8 @@ from tui.data.examples import Example
 from tui.data.looking import is_here, reading_of
 from tui.data.opening import count_rows, iterate_records
 from tui.data.records import DataError
-from tui.machine.gpu import GpuReading, computes_bfloat16, read_gpus
+from tui.machine.gpu import computes_bfloat16, read_gpus
+from tui.machine.readings import GpuReading
 from tui.run import pace, programs
 from tui.run.forecast import Ground
 from tui.session.checks import check

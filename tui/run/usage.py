@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tui.machine.gpu import GpuReading
+from tui.machine.readings import GpuReading
 from tui.run.events import MachineSampled
 
 LONGEST_GAP_S = 60.0

@@ -11,8 +11,7 @@ from textual.containers import VerticalScroll
 from textual.getters import query_one
 from textual.reactive import var
 
-from tui.machine.gpu import GpuReading
-from tui.machine.host import HostReading
+from tui.machine.readings import GpuReading, HostReading
 from tui.run.chat_commands import Message
 from tui.run.conversation import Exchange
 from tui.run.events import PhaseChanged

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui import words
-from tui.machine.gpu import GpuReading
-from tui.machine.host import HostReading
+from tui.machine.readings import GpuReading, HostReading
 from tui.run.chat_events import ModelReady, Voice
 from tui.run.chat_presets import sampling_words
 from tui.run.conversation import Answer, Exchange

@@ -13,8 +13,7 @@ from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Label, ProgressBar, Static
 
-from tui.machine.gpu import GpuReading
-from tui.machine.host import HostReading
+from tui.machine.readings import GpuReading, HostReading
 from tui.run import figures
 from tui.run.advice import advise
 from tui.run.listing import Listing

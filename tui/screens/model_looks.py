@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.catalog.local import ModelCard, ModelError, is_path, read_model
-from tui.machine.gpu import GpuReading, read_gpus
+from tui.machine.readings import GpuReading
 from tui.screens.base import Outdated
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Described:
 
 def find_models(outdated: Outdated) -> Surroundings:
     """The models that can be chosen, and the GPU."""
+    from tui.machine.gpu import read_gpus
     from tui.run.models import offered_models
 
     gpus = read_gpus()

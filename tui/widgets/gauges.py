@@ -11,8 +11,7 @@ from textual.reactive import reactive, var
 from textual.widget import Widget
 
 from tui import words
-from tui.machine.gpu import GpuReading, GpuUser
-from tui.machine.host import HostReading
+from tui.machine.readings import GpuReading, GpuUser, HostReading
 from tui.widgets.foreign import plain
 from tui.widgets.sparkline import sparkline
 

@@ -13,7 +13,8 @@ from textual.widgets import Label, SelectionList
 from textual.widgets.selection_list import Selection
 
 from tui import words
-from tui.machine.gpu import GpuReading, GpuUser, missing_reason, read_gpus, users_of, uuid_of
+from tui.machine.gpu import missing_reason, read_gpus, users_of, uuid_of
+from tui.machine.readings import GpuReading, GpuUser
 from tui.screens.dialogs.base import Dialog
 from tui.widgets.foreign import foreign
 
