@@ -8,8 +8,6 @@ from typing import Annotated, Any, Literal
 from annotated_types import Lt
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from tui.data.findings import Lint
-from tui.data.token_report import TokenReport
 from tui.machine.readings import GpuReading, HostReading
 from tui.run.chat_events import Answered as Answered
 from tui.run.chat_events import Ending as Ending
@@ -17,6 +15,8 @@ from tui.run.chat_events import ModelReady as ModelReady
 from tui.run.chat_events import PromptShown as PromptShown
 from tui.run.chat_events import Replied as Replied
 from tui.run.chat_events import Voice as Voice
+from tui.run.data_events import Inspected as Inspected
+from tui.run.data_events import Previewed as Previewed
 from tui.run.export_events import ExportMoved as ExportMoved
 from tui.run.fit_events import Fitted as Fitted
 from tui.run.happened import Happened
@@ -185,50 +185,6 @@ class MachineSampled(Happened):
     used: tuple[int, ...] = (0,)
     """The indices of those that the run computes on."""
     host: HostReading | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Previewed(Happened):
-    """One row as it lies in the data, as a conversation, and as it will be trained on."""
-
-    kind: Literal["preview"] = "preview"
-    id: str
-    row: int = 0
-    """Counted from 0."""
-    place: str = ""
-    """Where the row stands: ``train.jsonl, line 17``."""
-    source: str = ""
-    """The row as JSON; a long one is cut."""
-    turns: tuple[tuple[str, str], ...] = ()
-    """Who says what; one without a name is plain text."""
-    text: str = ""
-    """What is tokenised."""
-    tokens: int = 0
-    """Of the whole text, before anything is cut off."""
-    pieces: tuple[str, ...] = ()
-    """The text of each token, or of a few that are one character together; a very long row is cut."""
-    marks: str = ""
-    """For each piece: ``l`` learned, ``.`` only seen, ``x`` cut off; ``L``, ``:``, ``X`` where it is a special token."""
-    learned: int = 0
-    """Tokens that are learned."""
-    cut: int = 0
-    """Tokens that are cut off."""
-    error: str = ""
-    """Why the row cannot be used, or its tokens cannot be shown."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inspected(Happened):
-    """What a look through a whole dataset has found so far."""
-
-    kind: Literal["inspected"] = "inspected"
-    id: str
-    lint: Lint | None = None
-    tokens: TokenReport | None = None
-    """None until its tokens are counted, and without a model."""
-    done: bool = False
-    error: str = ""
-    """Why it cannot be looked through, or when the rows could be, their tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)
