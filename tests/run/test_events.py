@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tui.machine.readings import GpuReading
 from tui.run import commands, events
 from tui.run.events import StepDone, from_line, to_line
+from tui.run.fit_events import Trial
 
 STEP = StepDone(time=1.0, step=3, epoch=0.5, loss=1.25, learning_rate=2e-4, seconds=0.5)
 
@@ -28,6 +29,8 @@ def any_of(kind: type[Any], numbers: st.SearchStrategy[float]) -> st.SearchStrat
     known[dict[str, int | float]] = st.dictionaries(st.text(), st.integers() | FINITE)
     if commands.Sampling in hints.values():
         known[commands.Sampling] = any_of(commands.Sampling, numbers)
+    if tuple[Trial, ...] in hints.values():
+        known[tuple[Trial, ...]] = st.lists(any_of(Trial, numbers), max_size=3).map(tuple)
     return st.builds(kind, **{name: known[hint] if hint in known else st.from_type(hint) for name, hint in hints.items()})
 
 
