@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any, get_args, get_type_hints
+from dataclasses import is_dataclass
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -12,26 +14,34 @@ from hypothesis import strategies as st
 from tui.machine.readings import GpuReading
 from tui.run import commands, events
 from tui.run.events import StepDone, from_line, to_line
-from tui.run.fit_events import Trial
 
 STEP = StepDone(time=1.0, step=3, epoch=0.5, loss=1.25, learning_rate=2e-4, seconds=0.5)
 
 
 NUMBERS = st.floats()
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
-SETTINGS = st.none() | st.booleans() | st.integers() | FINITE | st.text()
 
 
 def any_of(kind: type[Any], numbers: st.SearchStrategy[float]) -> st.SearchStrategy[Any]:
     """Every value that a kind of event or command can have."""
-    hints = get_type_hints(kind)
-    known: dict[Any, st.SearchStrategy[Any]] = {float: numbers, events.Values: st.dictionaries(st.text(), SETTINGS)}
-    known[dict[str, int | float]] = st.dictionaries(st.text(), st.integers() | FINITE)
-    if commands.Sampling in hints.values():
-        known[commands.Sampling] = any_of(commands.Sampling, numbers)
-    if tuple[Trial, ...] in hints.values():
-        known[tuple[Trial, ...]] = st.lists(any_of(Trial, numbers), max_size=3).map(tuple)
-    return st.builds(kind, **{name: known[hint] if hint in known else st.from_type(hint) for name, hint in hints.items()})
+    hints = get_type_hints(kind, include_extras=True)
+    return st.builds(kind, **{name: value_of(hint, numbers) for name, hint in hints.items()})
+
+
+def value_of(hint: Any, numbers: st.SearchStrategy[float]) -> st.SearchStrategy[Any]:
+    """Every value of a type; settings have no endless numbers, since a session has none."""
+    parts = get_args(hint)
+    if hint is float:
+        return numbers
+    if is_dataclass(hint):
+        return any_of(hint, numbers)  # type: ignore[arg-type]
+    if get_origin(hint) is dict:
+        return st.dictionaries(st.from_type(parts[0]), value_of(parts[1], FINITE))
+    if get_origin(hint) is tuple and ... in parts:
+        return st.lists(value_of(parts[0], numbers), max_size=5).map(tuple)
+    if get_origin(hint) in (Union, UnionType):
+        return st.one_of([value_of(part, numbers) for part in parts])
+    return st.from_type(hint)
 
 
 @pytest.mark.parametrize("kind", get_args(events.Event), ids=lambda kind: kind.__name__)
