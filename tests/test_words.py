@@ -30,6 +30,19 @@ def test_seconds(value: float | None, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (0, "ended with exit code 0"),
+        (3, "ended with exit code 3"),
+        (-9, "was killed by signal 9 (SIGKILL)"),
+        (-40, "was killed by signal 40"),
+    ],
+)
+def test_ended(code: int, said: str) -> None:
+    assert words.ended(code) == said
+
+
+@pytest.mark.parametrize(
     ("value", "said"),
     [
         (None, "–"),

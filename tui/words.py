@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 _PICTURES = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"} | {0x7F: "\N{SYMBOL FOR DELETE}"}
 _PICTURES |= dict.fromkeys((0x2028, 0x2029), "\N{SYMBOL FOR NEWLINE}") | {0xAD: "-"}
 _PICTURES |= dict.fromkeys((0x200D, 0xFE0F), "\N{ZERO WIDTH NON-JOINER}")  # terminals differ in how wide the joined sign is
@@ -48,6 +50,14 @@ def count(value: float | None) -> str:
 def share(value: float) -> str:
     """0 to 1 as a whole percentage."""
     return f"{value * 100:.0f} %"
+
+
+def ended(code: int) -> str:
+    """How a process with this exit code ended: ``ended with exit code 3``, ``was killed by signal 9 (SIGKILL)`` for -9."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    names = {number.value: f" ({number.name})" for number in signal.Signals}  # some signals have none
+    return f"was killed by signal {-code}{names.get(-code, '')}"
 
 
 def device(name: str) -> str:

@@ -16,6 +16,7 @@ from tui.run.state import fold_all
 from tui.run.watcher import read_events
 from tui.session import file
 from tui.session.secrets import host_of
+from tui.words import ended
 
 PATIENCE_S = 30.0
 WEBHOOK_PATIENCE_S = 10.0
@@ -38,7 +39,7 @@ def notify(words: Sequence[str], told: str, emit: Emit) -> None:
         return
     try:
         done = subprocess.run([*words, " ".join(told.split())], stdin=subprocess.DEVNULL, timeout=PATIENCE_S, check=False)
-        complaint = f"it ended with exit code {done.returncode}" if done.returncode else ""
+        complaint = f"it {ended(done.returncode)}" if done.returncode else ""
     except subprocess.TimeoutExpired:
         complaint = f"it did not end within {PATIENCE_S:.0f} seconds"
     except (OSError, ValueError) as error:  # ValueError: a word with a zero byte

@@ -149,7 +149,7 @@ def _listen(
         sampler.start()
     belonging = Belonging(folder, relocks=together.size == 1 and LAUNCHED not in os.environ)
     while worker.is_alive():
-        asked.extend(heard(tail))
+        asked.extend(heard_if_there(tail))
         belonging.warn_of(tail, emit)
         while asked:
             _obey(asked.popleft(), folder, control, emit, together)
@@ -168,7 +168,7 @@ def _listen(
             if (reading := sampler.latest) is not told_of and reading:
                 emit(events.MachineSampled(devices=reading[0], used=used, host=reading[1]))
             told_of = reading
-            _watch(vigil, folder, reading[0] if reading else (), control, emit)
+            watch(vigil, folder, reading[0] if reading else (), control, emit)
             next_sample = now + (SAMPLE_S if reading else LISTEN_S)
         worker.join(LISTEN_S)
 
@@ -180,12 +180,15 @@ def _limits(folder: RunFolder) -> GuardsSection:
         return GuardsSection()
 
 
-def _watch(vigil: Vigil, folder: RunFolder, gpus: tuple[GpuReading, ...], control: Control, emit: Emit) -> None:
+def watch(vigil: Vigil, folder: RunFolder, gpus: tuple[GpuReading, ...], control: Control, emit: Emit) -> None:
     """Look at the machine while it trains, and do about what is found what the session says."""
     if control.stage != "training":
         return
     idle_s = None if control.pulse is None else time.monotonic() - control.pulse
-    free = shutil.disk_usage(folder.path).free
+    try:
+        free = shutil.disk_usage(folder.path).free
+    except OSError:  # a drive that is away for a moment
+        return
     for warning, action in vigil.look(idle_s, control.usual_s, free, gpus, control.step):
         emit(warning)
         if action == "stop":
@@ -195,6 +198,14 @@ def _watch(vigil: Vigil, folder: RunFolder, gpus: tuple[GpuReading, ...], contro
 def heard(tail: Tail) -> list[commands.Command]:
     """What has been asked for since the last look."""
     return [command for line in tail.read() if (command := commands.from_line(line)) is not None]
+
+
+def heard_if_there(tail: Tail) -> list[commands.Command]:
+    """The same, and nothing while the drive of the run is away: the training goes on."""
+    try:
+        return heard(tail)
+    except OSError:
+        return []
 
 
 def lives(pid: int) -> bool:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tui import words
 from tui.engine.emit import emitter
 from tui.engine.notify import notify_of
 from tui.machine.host import oom_kills
@@ -102,11 +103,11 @@ def end_with_parent() -> None:
 
 def explain_death(folder: RunFolder, code: int, out_of_memory: bool, who: str = "the engine") -> events.Failed:
     """Why an engine ended with this exit code, or minus this signal; `out_of_memory`: the kernel had to kill meanwhile."""
+    text = f"{who} {words.ended(code)}"
     if code >= 0:
-        text = f"{who} ended with exit code {code}; it printed last: {last_words(folder)}"
+        said = last_words(folder)
+        text += f"; it printed last: {said}" if said else ""
         return events.Failed(code="killed", text=text, advice=f"the whole log is {folder.log}")
-    name = signal.Signals(-code).name
-    text = f"{who} was killed by signal {-code} ({name})"
     if out_of_memory and -code == signal.SIGKILL:
         text += ", most likely by the kernel: the memory of the box ran out during this run"
         return events.Failed(code="killed", text=text, advice="choose a smaller model, 4-bit, or a smaller batch")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import signal
 import subprocess
 import sys
 
@@ -20,6 +19,7 @@ from tui.run.lock import holder_of, is_running
 from tui.run.processes import gpus_seen
 from tui.run.standing import submit
 from tui.session import file
+from tui.words import ended
 
 ROOT_BYTES = 1 << 17
 """So far from the end of the log the reason may stand: each process prints where it was."""
@@ -107,8 +107,7 @@ def first_to_die(folder: RunFolder) -> str:
     if not found:
         return ""
     rank, code = int(found[1]), int(found[2])
-    how = f"was killed by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"ended with exit code {code}"
-    return f"process {rank + 1} {how}"
+    return f"process {rank + 1} {ended(code)}"
 
 
 def _end_of_log(folder: RunFolder, size: int) -> str:

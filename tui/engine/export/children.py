@@ -18,6 +18,7 @@ from typing import Any
 from tui.engine.failures import explain, is_out_of_memory
 from tui.engine.supervise import PR_SET_PDEATHSIG
 from tui.run.folder import RunFolder
+from tui.words import ended
 
 POLL_S = 0.2
 
@@ -70,9 +71,8 @@ class Child:
         try:
             told = json.loads(self.answer.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
             advice = "most likely the memory of the box ran out" if -code == signal.SIGKILL else "engine.log says more"
-            raise ExportFailed(f"the process that does this {how}", advice, memory=-code == signal.SIGKILL) from None
+            raise ExportFailed(f"the process that does this {ended(code)}", advice, memory=-code == signal.SIGKILL) from None
         if "failed" in told:
             raise ExportFailed(**told["failed"])
         return told["answer"]
