@@ -119,7 +119,7 @@ def test_memory_that_runs_out_is_explained_and_the_next_question_is_heard(
     first, second, third, fourth = [event for event in told if not isinstance(event, events.PhaseChanged)]
     for event in (first, second):
         assert isinstance(event, events.Replied) and event.done
-        assert "the GPU is full: 2.00 GiB more were asked for" in event.error and "load it in 4-bit" in event.error
+        assert "the GPU is full: 2 GiB more were asked for" in event.error and "load it in 4-bit" in event.error
     assert isinstance(third, events.Answered) and third.done and "the GPU is full" in third.error
     assert isinstance(fourth, events.PromptShown) and fourth.error == "no model is loaded, and none was named"
 

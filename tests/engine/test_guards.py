@@ -130,9 +130,14 @@ SHARED = GpuReading(
     ("name", "seen", "told"),
     [
         ("stalled", {"idle_s": 61.0}, "61 s"),
-        ("disk", {"free_bytes": 4 * 10**9}, "4.0 GB"),
+        ("disk", {"free_bytes": 4 * 10**9}, "3.73 GiB are left"),
+        ("disk", {"free_bytes": 30_000_000}, "28.6 MiB are left"),
         ("throttling", {"gpus": (HOT,)}, "too hot: 91 °C 500 W of at most 700 W"),
-        ("shared_memory", {"gpus": (SHARED,)}, "ollama (1) takes 5.0 GB of GPU 1"),
+        (
+            "shared_memory",
+            {"gpus": (SHARED,)},
+            "4.66 GiB of GPU 1, which this run then cannot have, are taken by ollama",
+        ),
     ],
 )
 def test_what_happens_to_the_machine_is_told_once_with_its_figures(name: str, seen: dict[str, Any], told: str) -> None:

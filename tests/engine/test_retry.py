@@ -19,8 +19,8 @@ MESSAGE = (
 
 def test_a_full_gpu_is_explained_in_numbers() -> None:
     assert explain_memory(MESSAGE) == (
-        "the GPU is full: 2.50 GiB more were asked for, 0.50 GiB of 79.11 GiB are free, this run has 63.50 GiB, "
-        "other programs have 15.00 GiB"
+        "the GPU is full: 2.5 GiB more were asked for, 512 MiB of 79.1 GiB are free, this run has 63.5 GiB, "
+        "other programs have 15 GiB"
     )
 
 

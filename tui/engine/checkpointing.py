@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tui import words
 from tui.engine.checkpoints import STATE, WRITING, bytes_of, remove_older
 from tui.engine.emit import Emit
 from tui.engine.failures import is_disk_full, is_read_only
@@ -77,9 +78,10 @@ class Checkpointing:
     def _make_room(self, scratch: Path) -> str:
         """Make an empty place to write to; why there can be none, or nothing."""
         self.folder.checkpoints.mkdir(exist_ok=True)
-        needed, free = self.needed_bytes(), shutil.disk_usage(self.folder.checkpoints).free
+        needed, free = self.needed_bytes(), host.free_disk_bytes(self.folder.checkpoints)
         if free < needed + SPARE_BYTES:
-            return f"{free / 1e9:.1f} GB are free and a checkpoint takes {needed / 1e9:.1f}"
+            takes, spare = words.size(needed), words.size(SPARE_BYTES)
+            return f"{words.size(free)} are free; a checkpoint takes {takes}, and {spare} must be left"
         shutil.rmtree(scratch, ignore_errors=True)
         return ""
 

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import psutil
 
+from tui import words
 from tui.engine.emit import Emit
 from tui.run import commands, events
 from tui.run.folder import RunFolder
@@ -40,11 +41,11 @@ def explain_memory(message: str) -> str:
         return f"memory ran out: {message[:300]}"
     others = sum(_size(*found) for found in _OTHERS.findall(message))
     mine = _bytes(_MINE, message)
-    words = [f"the GPU is full: {_gib(asked)} more were asked for"]
-    words += [f"{_gib(free)} of {_gib(total)} are free"] if total is not None and free is not None else []
-    words += [f"this run has {_gib(mine)}"] if mine else []
-    words += [f"other programs have {_gib(others)}"] if others else []
-    return ", ".join(words)
+    told = [f"the GPU is full: {words.size(asked)} more were asked for"]
+    told += [f"{words.size(free)} of {words.size(total)} are free"] if total is not None and free is not None else []
+    told += [f"this run has {words.size(mine)}"] if mine else []
+    told += [f"other programs have {words.size(others)}"] if others else []
+    return ", ".join(told)
 
 
 def while_evaluating(error: BaseException) -> bool:
@@ -72,10 +73,10 @@ def gentler(session: Session, evaluating: bool) -> tuple[events.Values, str]:
 
 def next_try(session: Session, error: BaseException, done: int, step: int) -> events.Changed | None:
     """The gentler setting to begin anew with; None where there is none left or it is not wanted."""
-    values, words = gentler(session, while_evaluating(error))
+    values, what = gentler(session, while_evaluating(error))
     if session.guards.out_of_memory != "retry" or not values or done >= MOST:
         return None
-    text = f"{explain_memory(' '.join(str(error).split()))}; trying again with {words}"
+    text = f"{explain_memory(' '.join(str(error).split()))}; trying again with {what}"
     return events.Changed(step=step, values=values, by="retry", text=text)
 
 
@@ -99,8 +100,8 @@ def start_over(folder: RunFolder) -> NoReturn:
         child.kill()
     sys.stdout.flush()
     sys.stderr.flush()
-    words = [sys.executable, "-P", "-u", "-m", "tui.engine", str(folder.path), AGAIN]
-    os.execve(sys.executable, words, _ENVIRONMENT)
+    command = [sys.executable, "-P", "-u", "-m", "tui.engine", str(folder.path), AGAIN]
+    os.execve(sys.executable, command, _ENVIRONMENT)
 
 
 def _bytes(pattern: re.Pattern[str], message: str) -> float | None:
@@ -110,7 +111,3 @@ def _bytes(pattern: re.Pattern[str], message: str) -> float | None:
 
 def _size(number: str, unit: str) -> float:
     return float(number) * _UNITS[unit]
-
-
-def _gib(size: float) -> str:
-    return f"{size / 2**30:.2f} GiB"

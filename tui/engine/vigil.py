@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
+from tui import words
 from tui.machine.readings import GpuReading
 from tui.run.events import Warned
 from tui.session.sections.guards import Action, GuardsSection
@@ -51,7 +52,7 @@ class Vigil:
     def _disk(self, free_bytes: int, step: int) -> Warned | None:
         if free_bytes >= self.limits.disk_free_gb * 1e9:
             return None
-        text = f"{free_bytes / 1e9:.1f} GB are left on the disk of the run, and {self.limits.disk_free_gb:g} should be"
+        text = f"{words.size(free_bytes)} are left on the disk of the run, and {self.limits.disk_free_gb:g} GB should be"
         advice = "free some space, or keep fewer checkpoints; one that does not fit is left out"
         return Warned(code="disk", text=text, advice=advice, mend={"training.save_total_limit": 1}, step=step)
 
@@ -77,6 +78,6 @@ class Vigil:
             taken = sum(user.memory_bytes or 0 for user in others)
             if mine and taken > self.limits.shared_memory_gb * 1e9:
                 names = ", ".join(sorted({f"{user.name or 'another program'} ({user.pid})" for user in others}))
-                text = f"{names} takes {taken / 1e9:.1f} GB of GPU {gpu.index}, which this run then cannot have"
+                text = f"{words.size(taken)} of GPU {gpu.index}, which this run then cannot have, are taken by {names}"
                 return Warned(code="shared-memory", text=text, advice="end it, or use another GPU", step=step)
         return None
