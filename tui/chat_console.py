@@ -76,8 +76,7 @@ def _engine(run: RunFolder | None, wanted: Wanted) -> tuple[RunFolder, str]:
             raise NothingToTalkTo(f"{wanted.name} is no run, so that it has no checkpoints")
         place = run.checkpoints / f"checkpoint-{wanted.checkpoint}"
         if not place.is_dir():
-            steps = sorted(int(path.name.partition("-")[2]) for path in run.checkpoints.glob("checkpoint-[0-9]*"))
-            there = ", ".join(map(str, steps))
+            there = ", ".join(map(str, sorted(run.checkpoint_paths())))
             raise NothingToTalkTo(f"{run.name} has no checkpoint {wanted.checkpoint}; it has {there or 'none'}")
         return open_workbench(wanted.device), str(place)
     if run is not None and wanted.load_in_4bit is None and wanted.device == "auto":

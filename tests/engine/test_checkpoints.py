@@ -63,9 +63,17 @@ def _cut(name: str) -> Callable[[Path], None]:
     return lambda path: (path / name).write_bytes((path / name).read_bytes()[:-4]) and None
 
 
+def _garble(weights: Path) -> None:
+    """Make its header another piece of JSON of the same length."""
+    found = weights.read_bytes()
+    (length,) = struct.unpack("<Q", found[:8])
+    weights.write_bytes(found[:8] + b"[]".ljust(length) + found[8 + length :])
+
+
 DAMAGES: dict[str, Callable[[Path], None]] = {
     "trainer_state.json": _cut("trainer_state.json"),
     "adapter_model.safetensors": _cut("adapter_model.safetensors"),
+    "adapter_model.safetensors is damaged": lambda path: _garble(path / "adapter_model.safetensors"),
     "optimizer.pt": _cut("optimizer.pt"),
     "scheduler.pt": lambda path: (path / "scheduler.pt").unlink(),
     "rng_state.pth": lambda path: (path / "rng_state.pth").write_bytes(b""),

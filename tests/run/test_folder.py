@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import threading
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from tui.run import folder as module
-from tui.run.folder import RunFolder, create_run, create_workbench, find_run, list_runs
+from tui.run.folder import RunFolder, clear_old, create_run, create_workbench, find_run, list_runs
 from tui.session import file
 from tui.session.schema import Session
 
@@ -95,6 +97,29 @@ def test_the_newest_run_comes_first_and_what_is_no_run_not_at_all(home: Path) ->
     assert list_runs() == folders
     os.utime(folders[2].session)
     assert list_runs()[0] == folders[2] == find_run("latest")
+
+
+def test_runs_and_workbenches_that_go_away_meanwhile_are_no_error(home: Path) -> None:
+    """Another window deletes runs, and clears workbenches away, while this one looks at them."""
+    kept, over = made("kept"), threading.Event()
+    create_workbench()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            (home / "workbench" / "other").mkdir()
+            going = made("going")
+            shutil.rmtree(going.path)
+            (home / "workbench" / "other").rmdir()
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        for _ in range(100):
+            assert kept in list_runs()
+            clear_old(home / "workbench", 3600)
+    finally:
+        over.set()
+        other.join()
 
 
 def test_a_run_is_found_by_its_name_a_part_of_it_or_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,11 +138,11 @@ def test_folders_of_earlier_sessions_are_remembered_and_others_found(
 
 
 def test_checkpoints_of_a_run_can_be_gone_on_from(demo_run_folder: Path) -> None:
-    for number in (10, 20):
+    for number in (90, 100):
         place = demo_run_folder / "checkpoints" / f"checkpoint-{number}"
         place.mkdir(parents=True)
         (place / "adapter_config.json").write_text("{}")
     found = [model for model in offered_models() if model.place == "run"]
     assert [model.name for model in found] == [
-        str(demo_run_folder), *(str(demo_run_folder / "checkpoints" / f"checkpoint-{number}") for number in (20, 10)),
+        str(demo_run_folder), *(str(demo_run_folder / "checkpoints" / f"checkpoint-{number}") for number in (100, 90)),
     ]  # fmt: skip

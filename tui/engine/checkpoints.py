@@ -32,9 +32,7 @@ class Checkpoint:
 
 def checkpoints_of(folder: RunFolder) -> list[Checkpoint]:
     """Every checkpoint of a run, the newest first, whether it can be used or not."""
-    paths = folder.checkpoints.glob("checkpoint-*")
-    found = [Checkpoint(int(number), path) for path in paths if (number := path.name.partition("-")[2]).isdecimal()]
-    return sorted(found, key=lambda checkpoint: -checkpoint.step)
+    return [Checkpoint(step, path) for step, path in folder.checkpoint_paths().items()]
 
 
 def what_is_wrong(checkpoint: Checkpoint) -> str:
@@ -43,19 +41,17 @@ def what_is_wrong(checkpoint: Checkpoint) -> str:
         told = json.loads((checkpoint.path / STATE).read_text(encoding="utf-8"))
         if told["global_step"] != checkpoint.step:
             return f"{STATE} tells of update {told['global_step']}"
-        weights = [path for path in checkpoint.path.glob("*.safetensors") if path.is_file()]
-        if not weights:
-            return "it holds no weights"
-        for path in weights:
-            if not _is_whole(path):
-                return f"{path.name} is cut off"
-        chance = sorted(path.name for path in checkpoint.path.glob(CHANCE))
-        for name in (*PICKLED, *(chance or ["rng_state.pth"])):
-            if not zipfile.is_zipfile(checkpoint.path / name):
-                return f"{name} is missing or cut off"
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         return f"{STATE} cannot be read: {error}"
-    return ""
+    weights = [path for path in checkpoint.path.glob("*.safetensors") if path.is_file()]
+    if not weights:
+        return "it holds no weights"
+    if broken := next((path.name for path in weights if not _is_whole(path)), ""):
+        return f"{broken} is damaged or cut off"
+    chance = sorted(path.name for path in checkpoint.path.glob(CHANCE))
+    names = (*PICKLED, *(chance or ["rng_state.pth"]))
+    missing = next((name for name in names if not zipfile.is_zipfile(checkpoint.path / name)), "")
+    return f"{missing} is missing or cut off" if missing else ""
 
 
 def clear_leftovers(folder: RunFolder) -> None:
@@ -85,15 +81,13 @@ def bytes_of(folder: Path) -> int:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a safetensors file is as long as its header says."""
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        start = stream.read(8)
-        if len(start) < 8:
-            return False
-        (length,) = struct.unpack("<Q", start)
-        if length > size:
-            return False
-        header = json.loads(stream.read(length))
-    ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
-    return bool(size == 8 + length + max(ends, default=0))
+    """Whether a safetensors file can be read and is as long as its header says."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            header = json.loads(stream.read(length)) if length <= size else {}
+        ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+        return bool(size == 8 + length + max(ends, default=0))
+    except (OSError, struct.error, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return False

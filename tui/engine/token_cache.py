@@ -17,6 +17,7 @@ from typing import Any
 
 from tui.data.reading import Reading
 from tui.engine.tokenising import Tokens
+from tui.machine.host import folder_bytes, modified_s
 from tui.resources import home
 
 MOST = 20
@@ -68,14 +69,14 @@ def kept(key: str, make: Callable[[Path], None], fits: Callable[[Path], bool]) -
 
 def prune(needed: Path) -> None:
     """Remove the ones unused for longest, until few and small enough are left; never `needed`."""
-    found = [(path.stat().st_mtime, path) for path in folder().iterdir() if path.is_dir()]
+    found = sorted(((modified_s(path), path) for path in folder().iterdir() if path.is_dir()), reverse=True)
     for used, path in found:
         if path.name.startswith(UNFINISHED) and time.time() - used > ABANDONED_S:
             shutil.rmtree(path, ignore_errors=True)
-    whole = [path for _, path in sorted(found, reverse=True) if not path.name.startswith(UNFINISHED)]
+    whole = [path for _, path in found if not path.name.startswith(UNFINISHED)]
     size = 0
     for count, path in enumerate([needed, *(path for path in whole if path != needed)], 1):
-        size += sum(file.stat().st_size for file in path.glob("*") if file.is_file())
+        size += folder_bytes(path)
         if path != needed and (count > MOST or size > MOST_BYTES):
             shutil.rmtree(path, ignore_errors=True)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -34,6 +36,28 @@ def free_disk_bytes(path: Path) -> int:
     while not path.exists() and path != path.parent:
         path = path.parent
     return shutil.disk_usage(path).free
+
+
+def modified_s(path: Path) -> float:
+    """When a file or folder was changed last, in seconds since 1970; now where it has just gone."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return time.time()
+
+
+def folder_bytes(path: Path) -> int:
+    """What a folder takes on its disk; what cannot be read, or goes away meanwhile, counts nothing."""
+    total = 0
+    try:
+        entries = list(os.scandir(path))
+    except OSError:
+        return 0
+    for entry in entries:
+        with suppress(OSError):
+            inside = entry.is_dir(follow_symlinks=False)
+            total += folder_bytes(Path(entry.path)) if inside else entry.stat(follow_symlinks=False).st_size
+    return total
 
 
 def is_read_only(path: Path) -> bool:

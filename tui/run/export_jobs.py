@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
@@ -18,9 +17,8 @@ from tui.resources import home
 from tui.run import commands, events
 from tui.run.export_commands import Export, ExportKind, Push
 from tui.run.export_events import Stage
-from tui.run.folder import RunFolder
+from tui.run.folder import RunFolder, clear_old
 from tui.run.lines import Tail
-from tui.run.lock import is_held
 from tui.run.process import device_environment, send
 from tui.run.watcher import engine_alive, read_events, seen
 
@@ -203,10 +201,8 @@ def clear_leftovers(run: RunFolder) -> None:
 
 def clear_old_jobs() -> None:
     """Remove the folders of exports that ended long ago."""
-    for folder in _folders():
-        with suppress(OSError):
-            if not is_held(folder.lock) and time.time() - folder.path.stat().st_mtime > KEPT_S:
-                shutil.rmtree(folder.path, ignore_errors=True)
+    with suppress(OSError):
+        clear_old(jobs_folder(), KEPT_S)
 
 
 def jobs_folder() -> Path:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from tui.machine.host import modified_s
 from tui.resources import home
 from tui.run.lock import is_held
 from tui.session import file
@@ -56,6 +57,12 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    def checkpoint_paths(self) -> dict[int, Path]:
+        """Its checkpoints by their update, the newest first; whether they are whole is not looked at."""
+        paths = self.checkpoints.glob("checkpoint-*")
+        found = {int(number): path for path in paths if (number := path.name.partition("-")[2]).isdecimal()}
+        return dict(sorted(found.items(), reverse=True))
 
     @property
     def adapter(self) -> Path:
@@ -106,10 +113,15 @@ def name_for(session: Session) -> str:
 def create_workbench() -> RunFolder:
     """Make the folder of an engine for what is not a run, and clear away those of earlier ones. Raises OSError."""
     benches = _private(home() / "workbench")
-    for path in benches.iterdir():
-        if not is_held(path / "engine.lock") and time.time() - path.stat().st_mtime > WORKBENCH_KEPT_S:
-            shutil.rmtree(path, ignore_errors=True)
+    clear_old(benches, WORKBENCH_KEPT_S)
     return RunFolder(_new_folder(benches, f"{datetime.now():%Y-%m-%d-%H%M%S}-{os.getpid()}"))
+
+
+def clear_old(place: Path, kept_s: float) -> None:
+    """Remove the folders of engines that ended so long ago; another process may be doing the same. Raises OSError."""
+    for path in place.iterdir():
+        if not is_held(path / "engine.lock") and time.time() - modified_s(path) > kept_s:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def list_runs() -> list[RunFolder]:
@@ -118,7 +130,7 @@ def list_runs() -> list[RunFolder]:
     if not runs.is_dir():
         return []
     found = [RunFolder(path) for path in runs.iterdir() if (path / "session.toml").is_file()]
-    return sorted(found, key=lambda folder: folder.session.stat().st_mtime_ns, reverse=True)
+    return sorted(found, key=lambda folder: modified_s(folder.session), reverse=True)
 
 
 def find_run(name: str) -> RunFolder | None:

@@ -13,13 +13,12 @@ from tui import words
 from tui.catalog.local import is_path
 from tui.data.looking import is_here
 from tui.machine import slurm
-from tui.machine.host import file_system_of
+from tui.machine.host import file_system_of, folder_bytes
 from tui.machine.hub_access import hub_cache
 from tui.machine.jobs import JobError
 from tui.resources import home
 from tui.run import sky_task
 from tui.run.inputs import CARRIED, inputs_of
-from tui.run.listing import folder_bytes
 from tui.run.slurm_script import gpus_per_node, processes_per_node
 from tui.session.problem import Problem, advice
 from tui.session.schema import Session

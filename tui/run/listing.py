@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tui.machine.host import folder_bytes
 from tui.resources import home
 from tui.run import queue
 from tui.run.events import EngineSeen
@@ -18,7 +18,7 @@ from tui.run.folder import RunFolder, list_runs
 from tui.run.gist import Gist
 from tui.run.labels import Labels, read_labels
 from tui.run.lines import Tail
-from tui.run.state import RunState, Status, fold
+from tui.run.state import ENDED, RunState, Status, fold
 from tui.run.watcher import seen, unreadable
 from tui.session import file
 from tui.session.schema import Session
@@ -74,7 +74,7 @@ class RunRow:
 
     @property
     def ended(self) -> bool:
-        return self.status not in ("waiting", "loading", "training")
+        return self.status in ENDED
 
     @property
     def labels(self) -> Labels:
@@ -152,21 +152,6 @@ def matching(rows: Iterable[RunRow], text: str) -> list[RunRow]:
 
 def _searched(row: RunRow) -> str:
     return " ".join((row.name, row.model, row.data, *row.tags, row.status, row.notes)).lower()
-
-
-def folder_bytes(path: Path) -> int:
-    """What a folder takes on its disk; what cannot be read counts nothing."""
-    total = 0
-    try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    total += folder_bytes(Path(entry.path))
-                else:
-                    total += entry.stat(follow_symlinks=False).st_size
-    except OSError:
-        return total
-    return total
 
 
 def _row(folder: RunFolder, gist: Gist, state: RunState) -> RunRow:

@@ -13,6 +13,7 @@ from tui.catalog.local import is_path
 from tui.catalog.search import HubRow
 from tui.catalog.shape import ModelShape
 from tui.catalog.unsloth_models import parameters_in_name, unsloth_models
+from tui.machine.host import folder_bytes
 from tui.run.folder import list_runs
 from tui.run.forecast import Ground, Verdict
 from tui.session import file
@@ -90,17 +91,17 @@ def _runs() -> list[OfferedModel]:
     """The adapters of runs, and their checkpoints after each."""
     found = []
     for folder in islice(list_runs(), RUNS_LISTED):
-        places = [folder.adapter, *sorted(folder.checkpoints.glob("checkpoint-*"), reverse=True)]
+        places = [folder.adapter, *folder.checkpoint_paths().values()]
         adapters = [path for path in places if (path / "adapter_config.json").is_file()]
         try:
             base = file.load(folder.session).model.name if adapters else ""
         except file.SessionError:
             continue
         for path in adapters:
-            size = sum(part.stat().st_size for part in path.iterdir() if part.is_file())
             whole = path == folder.adapter
             title = folder.name if whole else f"{folder.name} {path.name}"
-            found.append(OfferedModel(str(folder.path if whole else path), title, "run", size_bytes=size, base=base))
+            named = str(folder.path if whole else path)
+            found.append(OfferedModel(named, title, "run", size_bytes=folder_bytes(path), base=base))
     return found
 
 

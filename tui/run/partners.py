@@ -121,8 +121,7 @@ def of_run(run: RunFolder) -> list[Partner]:
         found.append(
             Partner(str(run.path), run.name, "result", base if has_adapter else "", str(run.adapter) if has_adapter else "")
         )
-    checkpoints = [path for path in run.checkpoints.glob("checkpoint-*") if path.is_dir()]
-    found += [_checkpoint(run, path, base) for path in sorted(checkpoints, key=_step, reverse=True)]
+    found += [_checkpoint(run, path, base) for path in run.checkpoint_paths().values() if path.is_dir()]
     exported = sorted(path.parent for path in run.exports.glob("*/config.json"))
     return found + [Partner(str(path), f"{run.name} {path.name}", "export") for path in exported]
 

@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tui.machine.host import folder_bytes
 from tui.resources import home
 from tui.run import export_jobs, queue
 from tui.run.folder import RunFolder
 from tui.run.handed import read_handed
-from tui.run.listing import folder_bytes
 from tui.run.standing import why_kept
 from tui.run.watcher import engine_alive
 
@@ -41,7 +41,10 @@ class Trashed:
 
 
 def delete(folder: RunFolder) -> Trashed:
-    """Move a run to the trash, and throw away what has lain there too long. Raises StillRunning, OSError."""
+    """Move a run to the trash, and throw away what has lain there too long.
+
+    Raises StillRunning, OSError, and NotWaiting where it has just left the queue.
+    """
     if folder.ticket.exists():
         queue.cancel(folder)
     elif reason := why_kept(folder):
