@@ -11,8 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tui import words
-from tui.run import commands, events
-from tui.run.figures import startup
+from tui.run import commands, events, figures
 from tui.run.folder import RunFolder
 from tui.run.lines import escaped
 from tui.run.listing import RunRow, read_row
@@ -72,7 +71,7 @@ def _goes_on_in_slurm(folder: RunFolder, state: RunState) -> bool:
 
 def say_end(folder: RunFolder, state: RunState) -> None:
     """Why and with what a run ended, and how long it took to begin."""
-    if began := startup(state):
+    if began := figures.startup(state):
         parts = [f"{what} {words.seconds(took)}" for what, took in began if took >= 0.5]
         after = f"the first update was done after {words.seconds(sum(took for _, took in began))}"
         say(f"{after}: {', '.join(parts)}" if parts else after)
@@ -166,7 +165,7 @@ def _line(event: events.Event, state: RunState) -> str:
                 f"{words.count(event.trained_parameters)} of {words.count(event.all_parameters)} parameters ({trained:.2%})"
             )
         case events.StepDone():
-            left = fold(state, event).seconds_left
+            left = figures.seconds_left(fold(state, event), event.time)
             steps = state.plan.steps if state.plan else "?"
             return (
                 f"step {event.step}/{steps}  loss {event.loss:.4f}  lr {event.learning_rate:.2e}  "

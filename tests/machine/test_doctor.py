@@ -21,7 +21,7 @@ import pytest
 from tui.machine import gpu, probes
 from tui.machine.box import Disk, Driver, Facts, Gpu, Home, Hub, Kernels, Memory, Packages, Python, Terminal, Torch, Unknown
 from tui.machine.doctor import Finding, can_train, examine, hindrances, usable_gpus
-from tui.machine.hub_access import ask_hub, hub_cache
+from tui.machine.hub_access import ask_hub, hub_cache, is_offline
 from tui.machine.probes import answers, ask_torch, look_at_home, probe
 from tui.machine.readings import GpuReading
 
@@ -415,6 +415,15 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.mark.parametrize(("word", "off"), [("1", True), ("yes", True), ("0", False), ("false", False), ("", False)])
+def test_the_hub_is_switched_off_by_the_words_that_huggingface_hub_takes(
+    monkeypatch: pytest.MonkeyPatch, word: str, off: bool
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", word)
+    monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
+    assert is_offline() == off
 
 
 @pytest.mark.parametrize("status", [200, 307, 404, 503])

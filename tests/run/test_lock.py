@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -50,6 +51,15 @@ def test_a_second_engine_is_refused_and_the_first_one_stays_named(tmp_path: Path
     second = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert (second.returncode, second.stderr) == (1, f"refused: another engine works in {tmp_path}\n")
     assert holder_of(lock) == told
+
+
+def test_a_drive_without_locks_is_not_taken_for_another_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refused)
+    with pytest.raises(OSError, match="No locks available"):
+        acquire(tmp_path / "engine.lock")
 
 
 def test_an_engine_counts_as_alive_until_it_is_killed(tmp_path: Path, holder: subprocess.Popen[str]) -> None:

@@ -69,7 +69,7 @@ def test_a_series_behaves_like_a_list(items: list[int], beyond: list[int], part:
 
 def test_a_real_run_is_told_as_it_was(recorded: list[ev.Event]) -> None:
     state = fold_all(recorded)
-    assert (state.status, state.phase, state.ended, state.fraction) == ("finished", "ready", True, 1.0)
+    assert (state.status, state.phase, state.ended) == ("finished", "ready", True)
     assert [step.step for step in state.steps] == list(range(1, 61))
     assert state.last_step is not None and state.last_step.loss == 0.12050455063581467
     assert state.steps[0].loss == 3.0026721954345703
@@ -148,7 +148,6 @@ def test_folding_is_pure_and_prefix_by_prefix_the_same(before: list[ev.Event], a
     assert fold_all(before + after) == end == fold_all(after, middle)
     assert middle == kept
     assert end.ended == (end.status in ("finished", "stopped", "failed", "crashed"))
-    assert end.seconds_left is None or end.seconds_left >= 0
 
 
 def test_two_futures_of_one_state_do_not_touch_each_other() -> None:
@@ -164,33 +163,20 @@ def test_after_a_resume_the_curve_goes_on_from_the_checkpoint() -> None:
     assert [found.step for found in state.steps] == [1, 2, 3, 4]
 
 
-# the time left
+# the rate
 
 
-def test_the_time_left_ignores_the_first_update_which_compiles() -> None:
-    assert fold_all([plan(10), step(1, 60.0)]).seconds_left == 9 * 60.0
-    assert fold_all([plan(10), step(1, 60.0), step(2, 2.0)]).seconds_left == 8 * 2.0
-    assert fold_all([plan(10), step(1, 60.0), step(2, 2.0), step(3, 4.0)]).seconds_left == 7 * 3.0
+def test_the_rate_ignores_the_first_update_which_compiles() -> None:
+    assert RunState().seconds_a_step is None
+    assert fold_all([plan(10), step(1, 60.0)]).seconds_a_step == 60.0
+    assert fold_all([plan(10), step(1, 60.0), step(2, 2.0)]).seconds_a_step == 2.0
+    assert fold_all([plan(10), step(1, 60.0), step(2, 2.0), step(3, 4.0)]).seconds_a_step == 3.0
 
 
-def test_the_time_left_follows_the_present_rate() -> None:
+def test_the_rate_is_the_present_one() -> None:
     slow = [step(number, 60.0) for number in range(1, 100)]
     fast = [step(number, 1.0) for number in range(100, 120)]
-    assert fold_all([plan(200), *slow, *fast]).seconds_left == 81 * 1.0
-
-
-def test_there_is_no_time_left_before_the_first_update_or_after_the_end() -> None:
-    assert RunState().seconds_left is None
-    assert fold(RunState(), plan(10)).seconds_left is None
-    assert fold(RunState(), step(1)).seconds_left is None
-    assert fold_all([plan(10), step(1), DONE]).seconds_left is None
-    assert fold_all([plan(2), step(3)]).seconds_left == 0
-
-
-def test_how_far_a_run_is() -> None:
-    assert RunState().fraction is None
-    assert fold(RunState(), plan(10)).fraction == 0
-    assert fold_all([plan(10), step(4)]).fraction == 0.4
+    assert fold_all([plan(200), *slow, *fast]).seconds_a_step == 1.0
 
 
 # how a run ends

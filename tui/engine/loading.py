@@ -185,6 +185,11 @@ def measure_memory(moment: Any) -> MemoryMeasured:
     )
 
 
+def peak_bytes() -> int:
+    """The most that this process ever held: of a GPU what torch had reserved, on a CPU of main memory."""
+    return torch.cuda.max_memory_reserved() if torch.cuda.is_available() else peak_resident_bytes()
+
+
 def peak_resident_bytes() -> int:
     """The most memory that this process ever held (``VmHWM``), or what it holds now where the kernel does not tell."""
     now = int(psutil.Process().memory_info().rss)

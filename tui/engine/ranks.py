@@ -12,7 +12,7 @@ import torch
 from transformers import TrainerCallback
 
 from tui.engine.emit import Emit
-from tui.engine.loading import gpu_number, peak_resident_bytes
+from tui.engine.loading import gpu_number, peak_bytes
 from tui.engine.together import Together
 from tui.run.events import RankReading, RanksMeasured
 
@@ -40,7 +40,7 @@ class RankMeter(TrainerCallback):  # type: ignore[misc]
         last = state.global_step >= state.max_steps
         if "loss" not in logs or not self.together.agree(last or now - self.told >= TOLD_EVERY_S):
             return
-        mine = [socket.gethostname(), _device(), float(self.tokens) / max(self.seconds, 1e-9), _peak_bytes()]
+        mine = [socket.gethostname(), _device(), float(self.tokens) / max(self.seconds, 1e-9), peak_bytes()]
         self.tokens, self.seconds, self.told = 0, 0.0, now
         ranks = (
             RankReading(rank=rank, host=host, device=device, tokens_per_s=rate, peak_memory_bytes=peak)
@@ -56,7 +56,3 @@ class RankMeter(TrainerCallback):  # type: ignore[misc]
 
 def _device() -> str:
     return f"GPU {gpu_number()}" if torch.cuda.is_available() else "CPU"
-
-
-def _peak_bytes() -> int:
-    return torch.cuda.max_memory_reserved() if torch.cuda.is_available() else peak_resident_bytes()

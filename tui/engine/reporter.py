@@ -10,14 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import TrainerCallback
 
 from tui.engine.checkpoints import bytes_of
 from tui.engine.control import Control
 from tui.engine.emit import Emit
 from tui.engine.guards import Guards, LossLost
-from tui.engine.loading import peak_resident_bytes
+from tui.engine.loading import peak_bytes
 from tui.engine.together import Together
 from tui.run import events
 from tui.run.commands import Stop
@@ -138,5 +137,5 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
             tokens=tokens,
             tokens_per_s=fresh / seconds if seconds > 0 else 0.0,
             seconds=seconds / updates,
-            peak_memory_bytes=torch.cuda.max_memory_reserved() if torch.cuda.is_available() else peak_resident_bytes(),
+            peak_memory_bytes=peak_bytes(),
         )

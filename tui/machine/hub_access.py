@@ -23,13 +23,18 @@ def hub_cache() -> Path:
     return _expanded(told) if told else _hub_home() / "hub"
 
 
+def is_offline() -> bool:
+    """Whether the hub is switched off; huggingface_hub's own rule."""
+    switch = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return switch.upper() in ("1", "ON", "YES", "TRUE")
+
+
 def ask_hub(within_s: float = HUB_S) -> Hub:
     """One HEAD request to the hub, without the token, through the proxy of the environment as downloads go."""
     told = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     parts = urlsplit(told)
     endpoint = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"  # no password is shown
-    switch = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
-    if switch.upper() in ("1", "ON", "YES", "TRUE"):
+    if is_offline():
         return Hub(endpoint, offline=True)
     if parts.scheme not in ("http", "https"):
         return Hub(endpoint, problem="that is no address of a server")

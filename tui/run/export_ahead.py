@@ -16,6 +16,7 @@ from tui import words
 from tui.catalog.local import ModelCard, ModelError, is_path, read_model
 from tui.catalog.shape import ModelShape
 from tui.machine.host import free_disk_bytes
+from tui.machine.hub_access import is_offline
 from tui.machine.llama_cpp import CONVERTER, llama_cpp_folder
 from tui.machine.memory import BYTES_16, NF4_BYTES
 from tui.run.export_base import HUB_NAME, base_card, hub_name, is_quantised, sixteen_bit_name
@@ -158,7 +159,7 @@ def _sized(ahead: Ahead, asked: Export, session: Session, model: ModelCard | Non
 
 def _fits_gpu(session: Session, parameters: int | None) -> bool:
     free = _free_gpu_bytes(session)
-    return free is not None and parameters is not None and 2 * parameters * ROOM + GPU_SPARE_BYTES < free
+    return free is not None and parameters is not None and BYTES_16 * parameters * ROOM + GPU_SPARE_BYTES < free
 
 
 def _disk(asked: Export, parameters: int, shape: ModelShape | None, place: Place) -> tuple[float, float]:
@@ -228,7 +229,7 @@ def _llama_problems(asked: Export) -> Iterator[str]:
         if not (folder / CONVERTER).is_file():
             yield f"llama.cpp in {folder} has no {CONVERTER}; its source has it, with the folders conversion and gguf-py"
         return
-    if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+    if is_offline():
         yield f"llama.cpp is not here, and without a network Unsloth cannot fetch it; {PROGRAMS}"
     elif not asked.fetch_llama_cpp and os.environ.get("UNSLOTH_AUTO_INSTALL") != "1":
         yield f"llama.cpp is not here; {PROGRAMS}, or let Unsloth fetch it (--fetch-llama-cpp, which may call apt-get)"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 from tui.catalog.local import ModelCard, ModelError, is_path, read_json, read_model
 from tui.catalog.unsloth_models import unsloth_models
+from tui.machine.hub_access import is_offline
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 CACHED = "models--"
@@ -39,7 +39,7 @@ def base_card(base: str, own: ModelCard) -> tuple[ModelCard | None, list[str]]:
     from tui.catalog.hub import cached_card  # huggingface_hub costs a third of a second that others need not wait
 
     card = cached_card(base, None)
-    if card is None and os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+    if card is None and is_offline():
         text = f"the base model {base} is not on this machine in 16 bits, and the hub is switched off (HF_HUB_OFFLINE)"
         return None, [f"{text}; get it with: hf download {base}"]
     return card, []

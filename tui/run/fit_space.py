@@ -8,6 +8,7 @@ from itertools import groupby
 
 from tui.run.events import Values
 from tui.run.fit_events import Kind
+from tui.session.fields import get_value
 from tui.session.file import SessionError, replace_values
 from tui.session.schema import Session
 from tui.session.sections.model import PRECISIONS
@@ -162,7 +163,7 @@ def _candidate(session: Session, changes: Values, kind: Kind, mean_tokens: float
             changed = replace_values(session, changes)
     except SessionError:
         return None
-    told = {key: value for key, value in changes.items() if _value(session, key) != value}
+    told = {key: value for key, value in changes.items() if get_value(session, key) != value}
     return Candidate(changed, told, kind, examples, _consequence(session, changed, kind, examples))
 
 
@@ -186,8 +187,3 @@ def _examples(session: Session, mean_tokens: float) -> float:
     if not session.training.packing:
         return session.process_batch
     return session.process_batch * session.model.max_seq_length / max(1.0, mean_tokens)
-
-
-def _value(session: Session, key: str) -> object:
-    section, _, name = key.partition(".")
-    return getattr(getattr(session, section), name)

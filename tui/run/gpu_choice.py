@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from tui import words
 from tui.machine.gpu import read_gpus, shown, uuid_of
 from tui.machine.readings import GpuReading
 from tui.run.assigned import assigned
 from tui.run.listing import RunRow
-from tui.run.lock import holder_of
+from tui.run.lock import was_here
 from tui.run.processes import KEY
 from tui.run.queue import Ticket
 
@@ -60,7 +60,7 @@ def taken_by(rows: Sequence[RunRow], devices: Sequence[Device]) -> dict[str, str
     """The devices that live runs compute on, each with what has it: ``first runs``, ``first keeps its model loaded``."""
     taken: dict[str, str] = {}
     for row in rows:
-        if not row.alive or row.place or not _is_here(row):
+        if not row.alive or row.place or not was_here(row.folder.lock):
             continue
         named = assigned(row.folder) or row.device
         told = f"{row.name} {'keeps its model loaded' if row.loaded else 'runs'}"
@@ -70,11 +70,6 @@ def taken_by(rows: Sequence[RunRow], devices: Sequence[Device]) -> dict[str, str
         for device in wanted(named, devices) or devices[: row.processes]:  # left to itself, a run takes the first ones
             taken[device.name] = told
     return taken
-
-
-def _is_here(row: RunRow) -> bool:
-    holder = holder_of(row.folder.lock)
-    return holder is None or holder.host == socket.gethostname()
 
 
 def plan(
@@ -146,8 +141,8 @@ def wanted(named: str, devices: Sequence[Device]) -> list[Device] | None:
     """The devices that a session names by number or UUID; None where any will do."""
     if named == "auto":
         return None
-    words: Collection[str] = named.split(",")
-    return [device for device in devices if device.name in words or str(device.index) in words]
+    names: Collection[str] = named.split(",")
+    return [device for device in devices if device.name in names or str(device.index) in names]
 
 
 def _why_not(device: Device, needed_bytes: float | None, taken: Mapping[str, str], shares: bool) -> str:
@@ -159,4 +154,4 @@ def _why_not(device: Device, needed_bytes: float | None, taken: Mapping[str, str
     needed = min(needed_bytes or WHOLE_SHARE * device.total_bytes, WHOLE_SHARE * device.total_bytes)
     if device.free_bytes >= needed:
         return ""
-    return f"GPU {device.index} has {device.free_bytes / 2**30:.0f} GiB free of the {needed / 2**30:.0f} GiB it needs"
+    return f"GPU {device.index} has {words.size(device.free_bytes)} free of the {words.size(needed)} it needs"

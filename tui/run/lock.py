@@ -35,16 +35,18 @@ class Holder:
 
 
 def acquire(path: Path, holder: int | None = None) -> int:
-    """Take the lock for the life of this process and say who holds it. Returns the handle. Raises LockHeld.
+    """Take the lock for the life of this process and say who holds it. Returns the handle. Raises LockHeld, OSError.
 
     `holder` is the number of the process that counts as the one, where that is another: the one that started this.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
         os.close(handle)
-        raise LockHeld(f"another engine works in {path.parent}") from None
+        if isinstance(error, BlockingIOError | PermissionError):
+            raise LockHeld(f"another engine works in {path.parent}") from None
+        raise  # there are drives on which nothing can be locked
     me = psutil.Process(holder)
     told = Holder(me.pid, me.create_time(), socket.gethostname(), _birth(me.pid))
     os.ftruncate(handle, 0)
@@ -65,6 +67,12 @@ def holder_of(path: Path) -> Holder | None:
         return Holder(int(told["pid"]), float(told["started"]), str(told["host"]), str(told.get("birth", "")))
     except (OSError, ValueError, OverflowError, KeyError, TypeError, RecursionError):
         return None
+
+
+def was_here(path: Path) -> bool:
+    """Whether the engine that took the lock last was one of this host; so is one that has not taken it yet."""
+    holder = holder_of(path)
+    return holder is None or holder.host == socket.gethostname()
 
 
 def is_held(path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from itertools import islice
 from statistics import median
@@ -10,7 +9,7 @@ from statistics import median
 from tui.run import events, fits
 from tui.run.folder import RunFolder, list_runs
 from tui.run.forecast import Ground
-from tui.run.lock import holder_of
+from tui.run.lock import was_here
 from tui.session import file
 from tui.session.schema import Session
 
@@ -28,7 +27,7 @@ def seconds_per_example(session: Session) -> float | None:
             earlier = file.load(folder.session)
         except file.SessionError:
             continue
-        if _alike(earlier, session) and _was_here(folder) and (seconds := _median_update(folder)):
+        if _alike(earlier, session) and was_here(folder.lock) and (seconds := _median_update(folder)):
             return seconds / earlier.process_batch
     return next(
         (it.seconds_per_example for it in fits.kept() if _alike(it.session, session) and _same_parts(it.session, session)),
@@ -77,11 +76,6 @@ def _alike(one: Session, other: Session) -> bool:
         getattr(one.model, name) == getattr(other.model, name)
         for name in ("name", "max_seq_length", "load_in_4bit", "load_in_8bit", "full_finetuning", "device")
     ) and (one.data.source, one.training.packing) == (other.data.source, other.training.packing)
-
-
-def _was_here(folder: RunFolder) -> bool:
-    holder = holder_of(folder.lock)
-    return holder is None or holder.host == socket.gethostname()
 
 
 def _median_update(folder: RunFolder) -> float | None:

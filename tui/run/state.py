@@ -34,7 +34,7 @@ LOADING: tuple[ev.Phase, ...] = ("starting", "importing", "loading", "reading", 
 DISORDER_S = 2.0
 """So much later may an event be written than one that happened after it: an engine has two threads."""
 RATE_WINDOW = 20
-"""How many of the last updates the rate and the time left are taken from."""
+"""How many of the last updates the rate is taken from."""
 
 
 class Series(Sequence[T], Generic[T]):
@@ -130,13 +130,6 @@ class RunState:
         return self.status in ENDED
 
     @property
-    def fraction(self) -> float | None:
-        """How much of the training is done, 0 to 1; None before it is planned."""
-        if self.plan is None:
-            return None
-        return (self.last_step.step if self.last_step else 0) / max(1, self.plan.steps)
-
-    @property
     def seconds_a_step(self) -> float | None:
         """Mean over the last updates; the first one, which compiles, is left out as soon as there are others."""
         recent = self.steps[-RATE_WINDOW:] if len(self.steps) > 1 else self.steps[:]
@@ -152,13 +145,6 @@ class RunState:
             return recent[0].tokens_per_s if recent else None
         seconds = sum((step.step - before.step) * step.seconds for before, step in pairwise(recent))
         return (recent[-1].tokens - recent[0].tokens) / seconds if seconds else None
-
-    @property
-    def seconds_left(self) -> float | None:
-        """What the remaining updates will take at the present rate; None before the first one."""
-        if self.plan is None or self.last_step is None or self.seconds_a_step is None or self.ended:
-            return None
-        return max(0, self.plan.steps - self.last_step.step) * self.seconds_a_step
 
 
 def fold(state: RunState, event: ev.Event) -> RunState:

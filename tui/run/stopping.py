@@ -24,7 +24,7 @@ def stop(folder: RunFolder, *, discard: bool = False) -> str:
     if not handed.id:
         write_handed(folder, Handed(handed.to, end="NOT SUBMITTED"))
         say_ended(folder, "stopped")
-        return f"{folder.name} was not submitted yet, and is not any more to be"
+        return f"{folder.name} was not submitted yet, and will not be any more"
     if there.queued or handed.to == "skypilot":
         return _cancelled(folder, handed, there)
     asked_s = _asked_for_s(folder)

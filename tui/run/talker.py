@@ -163,7 +163,7 @@ class Talker(TalkKeeper):
             id=uuid.uuid4().hex,
             speakers=speakers,
             model=partner.model if engine != around.run else "",
-            load_in_4bit=partner.load_in_4bit if engine != around.run else None,
+            load_in_4bit=partner.load_in_4bit,
             sampling=sampling,
         )
         send(engine, wanted)

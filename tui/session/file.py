@@ -177,6 +177,6 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError:
         raise SessionError([Problem("", f"{path} is not a text file")]) from None
     except OSError as error:
-        raise SessionError([Problem("", f"{path} cannot be read: {error.strerror}")]) from None
+        raise SessionError([Problem("", f"{path} cannot be read: {error.strerror or error}")]) from None
     except ValueError:
         raise SessionError([Problem("", f"no file can be called {shown(str(path))}")]) from None
