@@ -64,3 +64,8 @@ def test_what_a_model_says_cannot_steer_the_terminal(hostile: str) -> None:
     shown = printable(f"a{hostile}b\tc\n日本語 שלום")
     assert shown.startswith("a") and shown.endswith("b\tc\n日本語 שלום")
     assert all(char.isprintable() or char in "\n\t" for char in shown)
+
+
+@pytest.mark.parametrize("told", ["«\u00a0oui\u00a0»", "東京\u3000大阪", "می\u200cخواهم", "👩\u200d💻 ❤\ufe0f"])
+def test_what_a_model_says_in_any_script_is_shown_as_it_is(told: str) -> None:
+    assert printable(told) == told

@@ -10,6 +10,7 @@ import pytest
 
 from tests.run.conftest import write_holder
 from tests.test_cli_bad_input import Ask, ask, session
+from tui import queue_console
 from tui.run import commands, events, queue, trash
 from tui.run.folder import RunFolder, create_run, list_runs
 from tui.run.labels import Labels, write_labels
@@ -76,6 +77,17 @@ def test_a_run_that_has_ended_waits_to_go_on_and_is_started_before_its_turn(
     assert ask("queue", "start", "done").code == 1
 
 
+def test_a_run_whose_turn_comes_at_once_is_said_to_go_on(
+    home: Path, ended: RunFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def joined_and_gone(ticket: queue.Ticket) -> None:
+        assert ticket.folder == ended  # the keeper has started it before anybody could look
+
+    monkeypatch.setattr(queue, "_join", joined_and_gone)
+    queue_console.add_again(ended, {})
+    assert capsys.readouterr().err == f"{ended.name} goes on\n"
+
+
 def test_what_cannot_be_queued_or_does_not_wait_is_said(ask: Ask, ended: RunFolder, session: Callable[..., Path]) -> None:
     said = ask("queue", "cancel", "done")
     assert (said.code, said.err) == (1, f"unsloth-tui: {ended.name} does not wait in the queue\n")
@@ -100,5 +112,5 @@ def test_a_deleted_run_is_listed_put_back_or_gone_for_good(ask: Ask, ended: RunF
     assert ask("trash", "--restore", "other").code == 1
     assert ask("trash", "--restore", "done").code == 0 and list_runs() == [ended]
     trash.delete(ended)
-    assert ask("trash", "--empty").err == "1 runs were deleted for good\n"
+    assert ask("trash", "--empty").err == "1 run was deleted for good\n"
     assert ask("trash").out == "" and list_runs() == []

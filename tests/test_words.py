@@ -29,6 +29,12 @@ def test_seconds(value: float | None, said: str) -> None:
     assert words.seconds(value) == said
 
 
+def test_a_text_and_what_to_do_about_it_are_told_apart() -> None:
+    assert words.advised("the disk is full", "free some space") == "the disk is full; free some space"
+    assert words.advised("It hardly falls.", "Try twice the rate.") == "It hardly falls. Try twice the rate."
+    assert words.advised("it is full", "") == "it is full"
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from tui.session.sections.chat import ChatSection
 
 FIGURES = ("tokens", "tokens_per_s", "first_token_s", "prompt_tokens", "kept_tokens", "context_tokens", "ending", "error")
 """What ``--json`` tells of an answer beside its text."""
+KEPT = "\n\t\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
+"""What Persian, Hindi and joined pictures are written with steers nothing either."""
 
 
 @dataclass(frozen=True)
@@ -183,8 +186,9 @@ def _row(event: events.Replied, prompt: str, text: str) -> dict[str, Any]:
 
 
 def printable(text: str) -> str:
-    """What a model says, unable to steer the terminal."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    """What a model says, unable to steer the terminal; Python takes spaces of other scripts for unprintable."""
+    kept = (char.isprintable() or char in KEPT or unicodedata.category(char) == "Zs" for char in text)
+    return "".join(char if keep else "\N{REPLACEMENT CHARACTER}" for char, keep in zip(text, kept, strict=True))
 
 
 def voices_of(*, base: bool, compare: bool, other: str) -> tuple[events.Voice, ...]:

@@ -54,7 +54,8 @@ def trash(
             refuse([f"there is no run {restore} in the trash, or more than one; see: unsloth-tui trash"])
         console.say(f"{bin.restore(wanted[0]).name} is back")
     elif empty:
-        console.say(f"{bin.empty()} runs were deleted for good")
+        count = bin.empty()
+        console.say(f"{count} run{'s were' if count != 1 else ' was'} deleted for good")
     else:
         for it in found:
             print(console.one_line(f"{it.name:44} {words.size(it.size_bytes)}"))

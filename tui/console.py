@@ -96,11 +96,12 @@ def print_comparison(session: Session, state: RunState, shown: int = 3) -> None:
         print(f"\nprompt: {one_line(row.prompt)}\n  base:  {one_line(row.base)}\n  tuned: {one_line(row.tuned)}")
         print(f"  right: {one_line(row.reference)}")
     print()
-    for name, voice in (("base", "base"), ("tuned", "tuned")):
-        exact = words.share(exact_share(state.compared, voice))  # type: ignore[arg-type]
-        line = f"{name:5} of {len(state.compared)} held-out prompts: exactly right {exact}"
+    voices: tuple[events.Voice, ...] = ("base", "tuned")
+    for voice in voices:
+        exact = words.share(exact_share(state.compared, voice))
+        line = f"{voice:5} of {len(state.compared)} held-out prompts: exactly right {exact}"
         if session.evaluation.answer_pattern:
-            form = form_share(state.compared, voice, session.evaluation.answer_pattern)  # type: ignore[arg-type]
+            form = form_share(state.compared, voice, session.evaluation.answer_pattern)
             line += f", in the right form {words.share(form)}"
         print(line, flush=True)
 
@@ -184,7 +185,7 @@ def _line(event: events.Event, state: RunState) -> str:
         case events.Checkpointed():
             return f"checkpoint at step {event.step}: {words.size(event.bytes)}"
         case events.Warned():
-            return f"warning: {event.text} {event.advice}"
+            return f"warning: {words.advised(event.text, event.advice)}"
         case events.EngineSeen(alive=True):
             return event.reason
     return ""

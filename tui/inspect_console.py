@@ -57,7 +57,7 @@ def _rows_only(session: Session, reading: Reading) -> events.Inspected:
 
 def _with_tokens(session: Session) -> events.Inspected:
     """Let an engine look, in which Unsloth can be loaded."""
-    folder = open_workbench()
+    folder = open_workbench(session.model.device)
     wanted = commands.Inspect(id=uuid.uuid4().hex, session=file.dumps(session))
     found = events.Inspected(id=wanted.id)
     try:

@@ -37,8 +37,11 @@ def add(session: Session, *, shares: bool) -> None:
 def add_again(folder: RunFolder, values: dict[str, int | float]) -> None:
     """Let a run that has ended wait to go on."""
     queue.enqueue_again(folder, values)
-    place = [ticket.name for ticket in queue.waiting()].index(folder.name) + 1
-    console.say(f"{folder.name} waits to go on, number {place} in the queue")
+    waiting = [ticket.name for ticket in queue.waiting()]
+    if folder.name in waiting:
+        console.say(f"{folder.name} waits to go on, number {waiting.index(folder.name) + 1} in the queue")
+    else:  # its turn came at once
+        console.say(f"{folder.name} goes on")
 
 
 def start_now(folder: RunFolder) -> bool:

@@ -52,6 +52,13 @@ def share(value: float) -> str:
     return f"{value * 100:.0f} %"
 
 
+def advised(text: str, advice: str) -> str:
+    """What is wrong and what to do about it as one text: ``it is full; free some space``."""
+    if not advice:
+        return text
+    return f"{text} {advice}" if text.endswith(".") else f"{text}; {advice}"
+
+
 def ended(code: int) -> str:
     """How a process with this exit code ended: ``ended with exit code 3``, ``was killed by signal 9 (SIGKILL)`` for -9."""
     if code >= 0:

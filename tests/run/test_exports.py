@@ -233,7 +233,7 @@ def test_the_state_follows_what_the_engine_says() -> None:
     assert export_jobs.fold(state, events.Finished(outcome="completed", result="/x")).result == "/x"
     assert export_jobs.fold(state, events.Finished(outcome="discarded")).cancelled
     failed = export_jobs.fold(state, events.Failed(code="export", text="no room", advice="free some"))
-    assert failed.failure == "no room. free some" and failed.ended
+    assert failed.failure == "no room; free some" and failed.ended
     gone = export_jobs.fold(state, events.EngineSeen(alive=False, reason="killed"))
     assert gone.ended and gone.failure == "killed"
 

@@ -23,8 +23,9 @@ from tui.screens import live_notice
 from tui.screens.dialogs.ask import AskDialog
 from tui.screens.dialogs.go_on import GoOnDialog
 from tui.screens.live_curves import Curves
-from tui.screens.live_numbers import NumbersDialog
+from tui.screens.live_numbers import NumbersDialog, changeable, changed
 from tui.session import file
+from tui.session.text import to_text
 from tui.widgets.log_tail import LogPanel
 
 
@@ -396,3 +397,12 @@ async def test_a_run_that_ended_before_calls_nobody(demo_run: RunFolder, monkeyp
 def test_what_a_run_is_called_cannot_steer_the_terminal() -> None:
     sequence = live_notice.osc9("a\x07\x1b]52;c;evil\x9c‮ name")
     assert sequence == "\x1b]9;unsloth-tui: a  ]52;c;evil   name\x07"
+
+
+def test_a_number_of_updates_is_shown_with_all_its_digits() -> None:
+    session = file.from_table({"training": {"max_steps": 1_234_567, "learning_rate": 2e-4}})
+    asked = changeable(fold_all([]), session)
+    shown = {it.key: to_text(it.value) for it in asked}
+    assert (shown["training.max_steps"], shown["training.learning_rate"]) == ("1234567", "0.0002")
+    assert changed(asked, shown, session, past=10) == {}
+    assert changed(asked, shown | {"training.max_steps": "2000000"}, session, past=10) == {"training.max_steps": 2_000_000}

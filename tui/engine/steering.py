@@ -20,15 +20,10 @@ from tui.engine.sampling import Sampler
 from tui.engine.schedule import go_on_with, set_length
 from tui.engine.together import Together, hear
 from tui.run import commands
+from tui.run.changeable import CHANGEABLE
 from tui.run.events import Changed, Planned, Warned
 from tui.session.file import SessionError, replace_values
 from tui.session.schema import Session
-
-CHANGEABLE = (
-    "training.learning_rate", "training.logging_steps", "training.save_steps", "training.max_steps",
-    "evaluation.eval_steps", "evaluation.sample_steps",
-)  # fmt: skip
-"""What may change while it trains."""
 
 
 class Steering(TrainerCallback):  # type: ignore[misc]

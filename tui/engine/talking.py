@@ -18,7 +18,7 @@ from tui.engine.inspecting import IMPORTING
 from tui.run import events
 from tui.run.commands import AnswerSet, Chat, ShowPrompt
 from tui.run.folder import RunFolder
-from tui.words import size
+from tui.words import advised, size
 
 if TYPE_CHECKING:
     from tui.engine.chat_models import Source
@@ -68,7 +68,7 @@ class Talk:
         failure = explain(error)
         if is_out_of_memory(error):
             return NO_MEMORY.format(why=failure.text)
-        return f"{failure.text}. {failure.advice}".strip(". ")
+        return advised(failure.text, failure.advice)
 
     def _chat(self, job: Chat) -> None:
         loaded = self._ready(job.model, job.load_in_4bit)

@@ -29,6 +29,7 @@ from tui.run import events
 from tui.run.commands import Fit, Inspect, Preview, Resume
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
+from tui.words import advised
 
 if TYPE_CHECKING:
     from tui.engine.dataset import Split
@@ -237,7 +238,7 @@ def _answer_jobs(talk: Talk, keep_s: float, control: Control, emit: Emit) -> Non
         except Exception as error:
             failure = failures.explain(error)
             emit(events.PhaseChanged(phase="ready"))
-            _refuse(job, f"{failure.text}. {failure.advice}".strip(". "), emit)
+            _refuse(job, advised(failure.text, failure.advice), emit)
 
 
 def _refuse(job: Job, text: str, emit: Emit) -> None:

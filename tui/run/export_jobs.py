@@ -21,6 +21,7 @@ from tui.run.folder import RunFolder, clear_old
 from tui.run.lines import Tail
 from tui.run.process import device_environment, send
 from tui.run.watcher import engine_alive, read_events, seen
+from tui.words import advised
 
 KEPT_S = 86400.0
 """How long the log of an export that has ended can still be read."""
@@ -172,9 +173,9 @@ def fold(state: JobState, event: events.Event) -> JobState:
             state = replace(state, stage=event.stage, text=event.text)
             return replace(state, bytes_done=event.bytes_done, bytes_total=event.bytes_total)
         case events.Warned():
-            return replace(state, warnings=(*state.warnings, f"{event.text}. {event.advice}".strip(". ")))
+            return replace(state, warnings=(*state.warnings, advised(event.text, event.advice)))
         case events.Failed():
-            return replace(state, failure=f"{event.text}. {event.advice}".strip(". "))
+            return replace(state, failure=advised(event.text, event.advice))
         case events.Finished(outcome="completed"):
             return replace(state, result=event.result)
         case events.Finished():

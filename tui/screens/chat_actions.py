@@ -137,7 +137,7 @@ class ActionsScreen(PlaceScreen):
             self.notify("there is nothing older to drop: begin a new conversation (ctrl+n) or ask for less")
             return
         self.post_message(chat_messages.OldestForgotten())
-        self.notify("the oldest turns are told to the model no more; u takes that back, r asks again")
+        self.notify("the oldest turns are told to the model no more; alt+u takes that back, ctrl+r asks again")
 
     # ---- looking
 

@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from tui import words
 from tui.run.advice import Advice
 from tui.screens.messages import SessionEdited
 from tui.widgets.foreign import foreign, plain
@@ -61,7 +62,7 @@ class AdvicePanel(OptionList):
 
 def told(advice: Advice) -> str:
     """A finding in words, with the change that it proposes."""
-    text = " ".join(part for part in (f"! {advice.text}", advice.advice) if part)
+    text = f"! {words.advised(advice.text, advice.advice)}"
     return f"{text}\n  ↵ {changes(advice)}" if advice.mend else text
 
 

@@ -10,19 +10,16 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label, Static
 
+from tui.run.changeable import CHANGEABLE
 from tui.run.state import RunState
 from tui.screens.dialogs.base import Dialog
 from tui.session import file
-from tui.session.fields import fields_of
+from tui.session.fields import fields_of, get_value
 from tui.session.schema import Session
+from tui.session.text import to_text
 from tui.widgets.foreign import foreign
 
 Numbers = dict[str, int | float]
-CHANGEABLE = (
-    "training.learning_rate", "training.max_steps", "training.logging_steps", "training.save_steps", "evaluation.eval_steps",
-    "evaluation.sample_steps",
-)  # fmt: skip
-"""What may change while it trains."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class NumbersDialog(Dialog[Numbers]):
             for it in self.asked:
                 with Horizontal(classes="number"):
                     yield Label(it.title)
-                    yield Input("" if it.value is None else f"{it.value:g}", name=it.key, compact=True)
+                    yield Input(to_text(it.value), name=it.key, compact=True)
             yield Static("", classes="complaint", markup=False)
             yield Label("Enter takes it, Escape changes nothing", classes="hint")
 
@@ -71,7 +68,7 @@ def changed(asked: list[Asked], typed: dict[str, str], session: Session, past: i
     values: Numbers = {}
     for it in asked:
         text = typed[it.key]
-        if not text or (it.value is not None and text == f"{it.value:g}"):
+        if not text or text == to_text(it.value):
             continue
         try:
             values[it.key] = int(text) if text.isdecimal() else float(text)
@@ -92,8 +89,7 @@ def changeable(state: RunState, session: Session) -> list[Asked]:
     now = {key: value for change in state.changes for key, value in change.values.items()}
     asked = []
     for key in CHANGEABLE:
-        section, name = key.split(".")
-        value = now.get(key, getattr(getattr(session, section), name))
+        value = now.get(key, get_value(session, key))
         if key == "training.max_steps" and value is None and state.plan:
             value = state.plan.steps
         asked.append(Asked(key, titles[key], value if isinstance(value, int | float) else None))

@@ -18,6 +18,7 @@ from tui.screens.dialogs.go_on import GoOnDialog
 from tui.screens.live_numbers import NumbersDialog, changeable
 from tui.screens.messages import RunOrdered, RunResumed
 from tui.session.schema import Session
+from tui.session.text import to_text
 from tui.widgets.foreign import plain
 
 WHILE_RUNNING = {"stop", "discard", "pause", "checkpoint", "evaluate", "sample", "change"}
@@ -115,7 +116,7 @@ class SteeringScreen(PlaceScreen):
         question = f"Change {self.name_of_run} from its next update on. What is left as it is stays as it is."
         values = await self.app.push_screen_wait(NumbersDialog(question, changeable(state, session), session, done))
         if values:
-            told = ", ".join(f"{key.partition('.')[2]} = {value:g}" for key, value in values.items())
+            told = ", ".join(f"{key.partition('.')[2]} = {to_text(value)}" for key, value in values.items())
             self.order(commands.Change(values=values), f"from the next update on: {told}")
 
     @work(group="dialog", exclusive=True)

@@ -9,6 +9,7 @@ from tui.run.folder import RunFolder
 from tui.run.state import RunState, exact_share, form_share
 from tui.run.waiting import Waiting
 from tui.session.schema import Session
+from tui.session.text import to_text
 
 ANSWER_WIDTH = 110
 """Longer answers are cut in the list; Chat shows whole ones."""
@@ -69,7 +70,7 @@ def queue_lines(waiting: Waiting, now: float) -> list[str]:
     if ticket.shares:
         lines.append("shares    it may start beside another run")
     if ticket.resumes:
-        changed = ", ".join(f"{key.partition('.')[2]} = {value:g}" for key, value in ticket.resumes.items())
+        changed = ", ".join(f"{key.partition('.')[2]} = {to_text(value)}" for key, value in ticket.resumes.items())
         lines.append(f"changes   {changed}")
     if not waiting.kept and not held:
         lines += ["", "! Nobody starts what waits: unsloth-tui queue start"]

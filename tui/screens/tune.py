@@ -29,6 +29,12 @@ PAUSE_S = 0.4
 """So long after the last change the files are looked at again."""
 
 
+class SearchLine(Input):
+    """Where one types what is searched for; down goes to what was found."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("down", "app.focus_next", show=False)]
+
+
 class TuneScreen(PlaceScreen):
     """The form, what follows from it, and what is wrong with it."""
 
@@ -63,7 +69,7 @@ class TuneScreen(PlaceScreen):
     def compose_body(self) -> Iterable[Widget]:
         with Horizontal(id="columns"):
             with Vertical(id="left"):
-                yield Input(
+                yield SearchLine(
                     placeholder="words of a name or its help; Escape shows the whole form", id="search", compact=True
                 )
                 yield Form(self.session)
@@ -169,11 +175,6 @@ class TuneScreen(PlaceScreen):
         if action == "leave_search":
             return self.search_line.display if self.is_mounted else False
         return True
-
-    def on_key(self, event: events.Key) -> None:
-        if event.key == "down" and self.focused is self.search_line:
-            event.stop()
-            self.focus_next()
 
     def action_search(self) -> None:
         self.current = None

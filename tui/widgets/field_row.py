@@ -31,6 +31,14 @@ class NumberInput(Input):
             event.prevent_default()
 
 
+def typed_value(text: str, spec: FieldSpec) -> Any:
+    """The value that was typed; None where that is none."""
+    try:
+        return from_text(text, spec)
+    except ValueError:
+        return None
+
+
 class FieldRow(Horizontal):
     """One field of the session."""
 
@@ -115,7 +123,7 @@ class FieldRow(Horizontal):
             match self.editor:
                 case Choice() | LongChoice() as choice:
                     choice.value = self._word
-                case Input() as entry if self._typed(entry) != self.value and not self.complaint:
+                case Input() as entry if typed_value(entry.value, self.spec) != self.value and not self.complaint:
                     entry.value = to_text(self.value)
 
     def retype(self, text: str | None) -> None:
@@ -177,12 +185,6 @@ class FieldRow(Horizontal):
             self._offer({AUTO: None, ON: True, OFF: False}[word])
         else:
             self._offer(word)
-
-    def _typed(self, entry: Input) -> Any:
-        try:
-            return from_text(entry.value, self.spec)
-        except ValueError:
-            return None
 
     def _offer(self, value: Any) -> None:
         changes = self.spec.changes(value)

@@ -29,6 +29,7 @@ from tui.run.folder import RunFolder
 from tui.run.lines import Tail
 from tui.run.lock import HEARTBEAT_S, beat
 from tui.session import file
+from tui.words import advised
 
 TURN_S = 0.5
 TELL_S = 0.5
@@ -175,7 +176,7 @@ class Job:
             told = Child(PROVE, self.folder, self.scratch).work(where, self.look_up)
         except ExportFailed as failed:
             if failed.memory:
-                why_not = f"it could not be loaded again: {failed.text}; {failed.advice}".removesuffix("; ")
+                why_not = f"it could not be loaded again: {advised(failed.text, failed.advice)}"
                 return (Proof("", "transformers", why_not=why_not),)
             raise ExportFailed(f"it was written, but cannot be loaded again: {failed.text}", failed.advice) from failed
         return _PROOFS.validate_python(told)
