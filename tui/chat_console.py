@@ -6,10 +6,10 @@ import sys
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from tui.console import say, to_json
+from tui.resources import expanded
 from tui.run import commands, events
 from tui.run.folder import RunFolder, find_run
 from tui.run.process import send
@@ -90,7 +90,7 @@ def _engine(run: RunFolder | None, wanted: Wanted) -> tuple[RunFolder, str]:
 def _whole_name(name: str) -> str:
     """A run or a folder by its whole path, as the engine works somewhere else; any other name as it is."""
     run = find_run(name)
-    path = run.path if run else Path(name).expanduser()
+    path = run.path if run else expanded(name)
     return str(path.absolute()) if path.is_dir() else name
 
 

@@ -17,6 +17,14 @@ def resource(name: str) -> Path:
     return installed if installed.exists() else _PACKAGE.parent / name
 
 
+def expanded(path: str) -> Path:
+    """A path as it was typed, with ``~`` and ``~name`` for somebody's home; of nobody, it stays as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def config() -> Path:
     """Where the user keeps what belongs to the product: ``$UNSLOTH_TUI_HOME``, or the user's config folder."""
     if os.environ.get("UNSLOTH_TUI_HOME"):

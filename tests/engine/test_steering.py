@@ -232,7 +232,7 @@ def test_a_disk_without_room_costs_the_checkpoints_and_not_the_run(runs: Runs) -
     assert (state.status, state.result, state.checkpoints) == ("finished", str(runs.cramped.adapter), ())
     told = [warning for warning in state.warnings if "no checkpoint of update" in warning.text]
     assert [warning.step for warning in told] == [5]
-    assert "0 B are free" in told[0].text and told[0].mend
+    assert "MiB are free; a checkpoint takes" in told[0].text and told[0].mend
 
 
 def test_a_run_out_of_memory_goes_on_by_itself_with_smaller_batches(runs: Runs) -> None:

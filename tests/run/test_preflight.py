@@ -72,6 +72,22 @@ def test_what_is_neither_a_folder_nor_on_the_hub_is_refused(name: str, data: Pat
     assert problem[0] == "model.name" and name.strip() in problem[1] and problem[2]
 
 
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("model.name", "~nobody-of-that-name/x"),
+        ("data.source", "~nobody-of-that-name/x.jsonl"),
+        ("evaluation.source", "~nobody-of-that-name/x.jsonl"),
+        ("lora.continue_from", "~nobody-of-that-name/x"),
+        ("data.chat_template", "~nobody-of-that-name/x.jinja"),
+        ("training.custom_loss", "~nobody-of-that-name/x.py:mine"),
+    ],
+)
+def test_the_home_of_nobody_is_a_problem_of_its_key(key: str, name: str) -> None:
+    found = [problem for problem in preflight(file.replace_value(Session(), key, name)) if problem.key == key]
+    assert found and found[0].blocking, found
+
+
 @pytest.mark.parametrize("name", ["~nobody-of-that-name/x", "/" + "x" * 5000, "x" * 5000, "a\0b"])
 def test_a_name_that_nothing_can_have_is_refused(name: str) -> None:
     assert {key for key, _, _ in found(name, name)} == {"model.name", "data.source"}

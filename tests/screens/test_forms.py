@@ -26,6 +26,7 @@ from tui.session.schema import Session
 from tui.widgets.choice import Choice, LongChoice
 from tui.widgets.field_row import FieldRow
 from tui.widgets.form import SectionFields
+from tui.widgets.paths import PathSuggester
 
 FIELDS = [spec for spec in form_fields(Session) if spec.key not in ("model.name", "data.source")]
 TYPED = {int: "7", float: "0.5", str: "words", tuple: "one, two", dict: "factor = 2"}
@@ -412,3 +413,8 @@ async def test_code_that_a_session_brings_is_asked_about_once(desk: Session, tmp
             assert "the function mine of" in app.screen.question  # type: ignore[attr-defined]
             await pilot.press("escape")
             assert not list_runs() and not (home / "agreed").exists()
+
+
+@pytest.mark.parametrize("typed", ["~nobody-of-that-name/x", "/no/such/folder/x", "", "x" * 5000 + "/"])
+async def test_a_path_that_leads_nowhere_is_not_completed(typed: str) -> None:
+    assert await PathSuggester().get_suggestion(typed) is None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.catalog.shape import LARGEST, ModelShape, shape_from_config
+from tui.resources import expanded
 
 MAX_HEADER_BYTES = 100 << 20
 
@@ -63,7 +64,7 @@ def read_model(name: str) -> ModelCard:
     if not _is_folder(name):
         raise ModelError(f"there is no folder {name}")
     try:
-        return _read_folder(name, Path(name).expanduser())
+        return _read_folder(name, expanded(name))
     except OSError as error:
         raise ModelError(f"{name} cannot be read: {error.strerror or error}") from None
 
@@ -89,8 +90,8 @@ def _read_folder(name: str, folder: Path) -> ModelCard:
 
 def _is_folder(name: str) -> bool:
     try:
-        return Path(name).expanduser().is_dir()
-    except (OSError, RuntimeError):  # no folder can have such a name
+        return expanded(name).is_dir()
+    except OSError:  # no folder can have such a name
         return False
 
 

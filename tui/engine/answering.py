@@ -28,6 +28,7 @@ from tui.run.events import Answered, PhaseChanged, Voice
 from tui.session import file
 from tui.session.schema import Session
 from tui.session.sections.data import DataSection
+from tui.resources import expanded
 
 CHUNK = 64
 """Prompts that one voice answers before the next one does, so that pairs are seen before the end of a long set."""
@@ -109,7 +110,7 @@ def _prompts(
                 )
             yield from (Prompt(example.prompt, example.answer) for example in iterate_prompts(session, split))
         case "file":
-            yield from _in_file(Path(job.file).expanduser(), session)
+            yield from _in_file(expanded(job.file), session)
 
 
 def _asking(text: str, session: Session) -> Prompt:

@@ -17,6 +17,7 @@ from tui.session import file
 from tui.session.schema import Session
 from tui.words import device as device_words
 from tui.words import size
+from tui.resources import expanded
 
 DEEPEST = 2
 """Folders of a run between it and what can be talked to: ``checkpoints/checkpoint-8``."""
@@ -76,7 +77,7 @@ def run_of(name: str) -> RunFolder | None:
     """The run of that folder, or in whose folder it lies; None when the name means something else."""
     if not is_path(name):
         return None
-    path = Path(name).expanduser().absolute()
+    path = expanded(name).absolute()
     places = map(RunFolder, (path, *path.parents[:DEEPEST]))
     return next((run for run in places if run.session.is_file()), None)
 

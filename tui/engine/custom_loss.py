@@ -10,6 +10,7 @@ from typing import Any
 
 from tui.session.file import SessionError
 from tui.session.problem import Problem
+from tui.resources import expanded
 
 KEY = "training.custom_loss"
 
@@ -21,7 +22,7 @@ def load_custom_loss(named: str) -> Callable[..., Any]:
     all its batches together; None while evaluating.
     """
     name, _, function = named.rpartition(":")
-    path = Path(name).expanduser()
+    path = expanded(name)
     if not path.is_file():
         raise _refused(f"there is no file {path}")
     found = getattr(_run(path), function, None)

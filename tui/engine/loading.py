@@ -27,6 +27,7 @@ from tui.run.events import MemoryMeasured
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
 from tui.session.sections.data import JINJA, DataSection
+from tui.resources import expanded
 
 QUANTISED = re.compile("(-unsloth)?-bnb-4bit$")
 REWRITING = ("pissa", "olora", "loftq")
@@ -92,7 +93,7 @@ def load_model(session: Session, name: str = "") -> Loaded:
     name = name or session.model.name
     if is_path(name):
         read_model(name)  # says in one sentence what is missing, where the libraries would guess a hub name
-        name = str(Path(name).expanduser())
+        name = str(expanded(name))
     chosen = loading_arguments(session) | {"model_name": name}
     chosen["dtype"] = None if session.model.dtype == "auto" else getattr(torch, session.model.dtype)
     if "rope_scaling" in chosen:
@@ -106,7 +107,7 @@ def earlier_adapter(session: Session) -> str:
     """The folder of the adapter that the session continues from; empty without one. Raises ModelError."""
     if not session.lora.continue_from:
         return ""
-    place = Path(session.lora.continue_from).expanduser()
+    place = expanded(session.lora.continue_from)
     run = RunFolder(place)
     found = run.adapter if run.session.is_file() else place
     if not (found / "adapter_config.json").is_file():
@@ -119,7 +120,7 @@ def load_tokenizer(session: Session, name: str = "") -> Any:
     name = name or session.model.name
     if is_path(name):
         read_model(name)
-        name = str(Path(name).expanduser())
+        name = str(expanded(name))
     chosen = {"revision": session.model.revision, "trust_remote_code": session.model.trust_remote_code}
     if torch.cuda.is_available():
         return _with_template(load_correct_tokenizer(name, **chosen), session)
@@ -151,7 +152,7 @@ def load_other(loaded: Loaded, folder: str, base: str) -> None:
 def _same_base(one: str, other: str) -> bool:
     """Whether two names mean one model; Unsloth has names of its own for its 4-bit versions."""
     if is_path(one) and is_path(other):
-        return Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
+        return expanded(one).resolve() == expanded(other).resolve()
     return QUANTISED.sub("", one).lower().split("/")[-1] == QUANTISED.sub("", other).lower().split("/")[-1]
 
 
@@ -212,7 +213,7 @@ def _with_template(tokenizer: Any, session: Session) -> Any:
     wanted = session.data.chat_template
     if not wanted:
         return tokenizer
-    if wanted.endswith(JINJA) and (path := Path(wanted).expanduser()).is_file():
+    if wanted.endswith(JINJA) and (path := expanded(wanted)).is_file():
         try:
             tokenizer.chat_template = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from tui.catalog.local import ModelCard, ModelError, is_path, read_json, read_model
 from tui.catalog.unsloth_models import unsloth_models
 from tui.machine.hub_access import is_offline
+from tui.resources import expanded
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 CACHED = "models--"
@@ -47,7 +47,7 @@ def base_card(base: str, own: ModelCard) -> tuple[ModelCard | None, list[str]]:
 
 def is_quantised(base: str) -> bool:
     """Whether a folder holds weights that are not in 16 bits; a name on the hub is taken for a good one."""
-    config = Path(base).expanduser() / "config.json"
+    config = expanded(base) / "config.json"
     try:
         return is_path(base) and bool(read_json(config).get("quantization_config"))
     except ModelError:
@@ -56,7 +56,7 @@ def is_quantised(base: str) -> bool:
 
 def hub_name(base: str) -> str:
     """What a model in a folder is called on the hub, as its place or its configuration tells; empty when they do not."""
-    folder = Path(base).expanduser()
+    folder = expanded(base)
     if cached := next((part for part in folder.parts if part.startswith(CACHED)), ""):
         return cached.removeprefix(CACHED).replace("--", "/", 1)
     try:

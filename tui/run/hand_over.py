@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tui.machine.jobs import run_program
-from tui.resources import home
+from tui.resources import expanded, home
 from tui.run import sky_task, standing
 from tui.run.folder import RunFolder, create_run, name_for
 from tui.run.hand_over_ahead import cloud_ahead, cluster_ahead
@@ -117,7 +117,7 @@ def _with_files(session: Session, folder: RunFolder) -> Session:
     def carry(key: str, name: str) -> str:
         if key not in CARRIED:
             return name
-        source = Path(name).expanduser()
+        source = expanded(name)
         shutil.copy(source, folder.job / source.name)
         return str(folder.job / source.name)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tui.catalog.local import is_path
 from tui.data.readers.folder import is_pattern
 from tui.data.readers.places import is_hub_name
+from tui.resources import expanded
 from tui.session.file import replace_values
 from tui.session.schema import Session
 from tui.session.sections.data import JINJA
@@ -31,7 +32,7 @@ def inputs_of(session: Session) -> list[Input]:
     found: list[Input] = []
 
     def note(key: str, name: str) -> str:
-        found.append(Input(key, _without_pattern(Path(name).expanduser())))
+        found.append(Input(key, _without_pattern(expanded(name))))
         return name
 
     moved(session, note)

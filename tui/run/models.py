@@ -14,6 +14,7 @@ from tui.catalog.search import HubRow
 from tui.catalog.shape import ModelShape
 from tui.catalog.unsloth_models import parameters_in_name, unsloth_models
 from tui.machine.host import folder_bytes
+from tui.resources import expanded
 from tui.run.folder import list_runs
 from tui.run.forecast import Ground, Verdict
 from tui.session import file
@@ -72,7 +73,7 @@ def remembered_folders() -> list[Path]:
             named.append(file.load(run.session).model.name)
         except file.SessionError:
             continue
-    folders = {Path(name).expanduser() for name in named if is_path(name)}
+    folders = {expanded(name) for name in named if is_path(name)}
     return sorted(folder for folder in folders if (folder / "config.json").is_file())
 
 

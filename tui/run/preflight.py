@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
 from tui.catalog.local import ModelCard, ModelError, is_path, read_model
 from tui.catalog.unsloth_templates import template_names
@@ -17,6 +16,7 @@ from tui.data.opening import count_rows, iterate_records
 from tui.data.records import DataError
 from tui.machine.gpu import computes_bfloat16, read_gpus
 from tui.machine.readings import GpuReading
+from tui.resources import expanded
 from tui.run import pace, programs
 from tui.run.forecast import Ground
 from tui.session.checks import check
@@ -124,7 +124,7 @@ def _template(session: Session) -> Iterator[Problem]:
     if wanted is None or wanted in known:
         return
     if wanted.endswith(JINJA):
-        if not Path(wanted).expanduser().is_file():
+        if not expanded(wanted).is_file():
             yield Problem(key, f"there is no file {wanted}")
     elif known:
         near = difflib.get_close_matches(wanted.lower(), known, 1)
@@ -138,7 +138,7 @@ def _adapter(session: Session, card: ModelCard | None, problems: list[Problem]) 
     name = session.lora.continue_from
     if not name:
         return None
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     inside = folder / "adapter"
     try:
         adapter = read_model(str(inside if inside.is_dir() else folder))
@@ -157,7 +157,7 @@ def _adapter(session: Session, card: ModelCard | None, problems: list[Problem]) 
 
 
 def _same_model(one: str, other: str) -> bool:
-    return one == other or Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
+    return one == other or expanded(one).resolve() == expanded(other).resolve()
 
 
 @dataclass(frozen=True)

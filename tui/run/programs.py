@@ -7,10 +7,10 @@ import os
 import shutil
 import symtable
 from collections.abc import Iterator
-from pathlib import Path
 
 from tui.machine.gpu import read_gpus
 from tui.machine.llama_cpp import llama_cpp_folder
+from tui.resources import expanded
 from tui.session.problem import Problem
 from tui.session.schema import Session
 
@@ -41,12 +41,12 @@ def missing(session: Session) -> Iterator[Problem]:
 def _custom_loss(named: str) -> Iterator[Problem]:
     name, _, function = named.rpartition(":")
     try:
-        table = symtable.symtable(Path(name).expanduser().read_text(encoding="utf-8-sig"), name, "exec")
+        table = symtable.symtable(expanded(name).read_text(encoding="utf-8-sig"), name, "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         yield Problem("training.custom_loss", f"{name} is not Python: {str(error) or 'nested too deeply'}")
         return
-    except (OSError, RuntimeError) as error:
-        yield Problem("training.custom_loss", f"{name} cannot be read: {getattr(error, 'strerror', None) or error}")
+    except OSError as error:
+        yield Problem("training.custom_loss", f"{name} cannot be read: {error.strerror or error}")
         return
     bound = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
     if function not in bound:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tui.resources import expanded
 from tui.run.folder import RunFolder
 from tui.run.inputs import CARRIED, moved
 from tui.run.slurm_script import processes_per_node
@@ -63,7 +64,7 @@ def parcel(session: Session) -> Parcel:
     mounts: dict[str, Path] = {}
 
     def place(key: str, name: str) -> str:
-        path = Path(name).expanduser()
+        path = expanded(name)
         if key in CARRIED:
             return f"{WORKDIR}/{path.name}"
         there = f"{HOME}/inputs/{len(mounts)}/{path.name}"

@@ -12,6 +12,7 @@ from textual.getters import query_one
 from textual.reactive import var
 
 from tui.machine.readings import GpuReading, HostReading
+from tui.resources import expanded
 from tui.run.chat_commands import Message
 from tui.run.conversation import Exchange
 from tui.run.events import PhaseChanged
@@ -212,5 +213,5 @@ class ActionsScreen(PlaceScreen):
 
 def example_file(dataset: str) -> str:
     """The file that is suggested for an example: the dataset itself where it fits, else one in the working directory."""
-    source = Path(dataset).expanduser()
+    source = expanded(dataset)
     return str(source) if source.suffix == ".jsonl" and source.is_file() else str(Path.cwd() / "examples.jsonl")

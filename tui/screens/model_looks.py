@@ -6,11 +6,11 @@ huggingface_hub is loaded by these looks, not with the window: the first picture
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.catalog.local import ModelCard, ModelError, is_path, read_model
 from tui.machine.readings import GpuReading
+from tui.resources import expanded
 from tui.screens.base import Outdated
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def look_below(typed: str) -> list[OfferedModel]:
     """The models in a folder; none where it is no folder or may not be read."""
     from tui.run.models import models_below
 
-    folder = Path(typed).expanduser()
+    folder = expanded(typed)
     try:
         return models_below(folder) if folder.is_dir() and not (folder / "config.json").exists() else []
     except OSError:

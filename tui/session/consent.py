@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui.resources import home
+from tui.resources import expanded, home
 from tui.session import file
 from tui.session.schema import Session
 from tui.session.secrets import host_of
@@ -56,8 +56,8 @@ def _code_of(session: Session) -> Iterator[Code]:
 
 def _content(path: str) -> str:
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8", errors="replace")
-    except (OSError, RuntimeError):
+        return expanded(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return ""
 
 

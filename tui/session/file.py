@@ -13,6 +13,7 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
+from tui.resources import expanded
 from tui.session.explain import explain_all, shown
 from tui.session.fields import get_value
 from tui.session.problem import Problem
@@ -95,7 +96,7 @@ def _anchored_path(name: str, folder: Path, *, known_suffix: bool = True) -> str
     With `known_suffix` a name with a suffix is a file even where there is none (yet).
     """
     try:
-        there = (folder / Path(name).expanduser()).resolve() if name else folder
+        there = (folder / expanded(name)).resolve() if name else folder
         found = bool(name) and (there.exists() or (known_suffix and bool(Path(name).suffix)))
     except (OSError, ValueError, RuntimeError):  # no file can have such a name
         return ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from textual.suggester import Suggester
+
+from tui.resources import expanded
 
 
 class PathSuggester(Suggester):
@@ -20,7 +20,7 @@ class PathSuggester(Suggester):
         try:
             names = sorted(
                 entry.name + ("/" if entry.is_dir() else "")
-                for entry in Path(folder + "/" if "/" in value else ".").expanduser().iterdir()
+                for entry in expanded(folder + "/" if "/" in value else ".").iterdir()
                 if entry.name.startswith(start) and (start or not entry.name.startswith("."))
             )
         except OSError:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from tui.data import hub_data
 from tui.data.readers.folder import is_pattern, parts_of_file, parts_of_folder, parts_of_pattern
 from tui.data.readers.inputs import Input, local_input
 from tui.data.readers.kinds import is_known
 from tui.data.readers.parts import Parts
-from tui.data.records import DataError
+from tui.resources import expanded
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -38,7 +37,7 @@ def place_of(name: str, *, revision: str | None = None, streaming: bool = False)
         return Place(
             dataset.parts, lambda file: hub_data.streamed(dataset, file) if streaming else hub_data.fetched(dataset, file)
         )
-    path = _path(name)
+    path = expanded(name)
     is_here = _exists(name)
     if not is_here and is_pattern(name):
         folder, parts = parts_of_pattern(str(path))
@@ -49,16 +48,9 @@ def place_of(name: str, *, revision: str | None = None, streaming: bool = False)
     return Place(parts, lambda file: local_input(folder / file, file))
 
 
-def _path(name: str) -> Path:
-    try:
-        return Path(name).expanduser()
-    except RuntimeError as error:  # nobody of that name
-        raise DataError(f"{name} cannot be read: {error}") from None
-
-
 def _exists(name: str) -> bool:
     """Whether there is something of this name here; a link that leads nowhere is something."""
-    path = _path(name)
+    path = expanded(name)
     try:
         return path.exists() or path.is_symlink()
     except (OSError, ValueError):  # a name that no file can have, or a folder that may not be looked into

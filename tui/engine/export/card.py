@@ -21,6 +21,7 @@ from tui.run.watcher import read_state
 from tui.session import file
 from tui.session.diff import differences
 from tui.session.schema import Session
+from tui.resources import expanded
 
 CARD = "README.md"
 CURVE_ROWS = 12
@@ -51,7 +52,7 @@ def licence_of(base: str) -> str:
     """The licence that the card of a model names, as the hub abbreviates it; empty where none is known here."""
     if not base:
         return ""
-    here = Path(base).expanduser() / CARD if is_path(base) else try_to_load_from_cache(base, CARD)
+    here = expanded(base) / CARD if is_path(base) else try_to_load_from_cache(base, CARD)
     try:
         head = Path(here).read_text(encoding="utf-8", errors="replace")[:20_000] if isinstance(here, str | Path) else ""
     except OSError:

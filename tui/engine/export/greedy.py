@@ -11,6 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from tui.engine.export.answers import TOKENS, Answer, ended
+from tui.resources import expanded
 
 
 def load(model: str, adapter: Path | None, *, trusted: bool, revision: str | None = None) -> Any:
@@ -76,6 +77,6 @@ def _listed(value: Any) -> list[Any]:
 
 def _dtype(model: str) -> Any:
     """32 bits where there is ample room for them: then only the rounding of merged weights is between two answers."""
-    size = sum(path.stat().st_size for path in Path(model).expanduser().glob("*.safetensors")) if Path(model).is_dir() else 0
+    size = sum(path.stat().st_size for path in expanded(model).glob("*.safetensors")) if Path(model).is_dir() else 0
     room = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
     return torch.float32 if 0 < 6 * size < room else "auto"

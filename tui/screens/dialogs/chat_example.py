@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label, Static, TextArea
 
+from tui.resources import expanded
 from tui.run.chat_commands import Message
 from tui.run.chat_events import Voice
 from tui.run.conversation import Exchange
@@ -88,13 +89,13 @@ class ExampleDialog(Dialog[Path | None]):
             self.complain("a file, a prompt and an answer are needed")
             return
         try:
-            path = Path(name).expanduser().absolute()
+            path = expanded(name).absolute()
             if complaint := why_not(path):
                 self.complain(complaint)
                 return
             add_example(path, [*self.before(), Message("user", prompt), Message("assistant", answer)])
             self.dismiss(path)
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, ValueError) as error:
             self.complain(f"{name}: {getattr(error, 'strerror', None) or error}")
 
     def before(self) -> tuple[Message, ...]:

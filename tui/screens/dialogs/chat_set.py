@@ -14,6 +14,7 @@ from textual.coordinate import Coordinate
 from textual.reactive import var
 from textual.widgets import DataTable, Input, Label, Static
 
+from tui.resources import expanded
 from tui.run import prompt_set
 from tui.run.chat_commands import PromptSource
 from tui.run.chat_events import Voice
@@ -98,7 +99,7 @@ class AskSetDialog(Dialog[PromptSetSent | str | None]):
         complaint = "" if count.isdecimal() and int(count) > 0 else "how many prompts are asked is a number above 0"
         path = ""
         if self.source == "file":
-            path = str(Path(name).expanduser().absolute()) if name else ""
+            path = str(expanded(name).absolute()) if name else ""
             complaint = complaint or ("" if path and Path(path).is_file() else f"there is no file {name}")
         if self.source == "session" and not self.around.settings.evaluation.sample_prompts:
             complaint = "the session has no sample prompts (Tune, Evaluation)"

@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input, Label, OptionList, Static
 
+from tui.resources import expanded
 from tui.run.folder import list_runs
 from tui.screens.dialogs.base import Dialog
 from tui.session import drafts, file, recent
@@ -83,11 +84,11 @@ class OpenDialog(Dialog[Opened | None]):
             return
         complaint = self.query_one(".complaint", Static)
         try:
-            path = Path(event.value.strip()).expanduser().absolute()
+            path = expanded(event.value.strip()).absolute()
             self.dismiss(Opened(file.load(path), path))
         except file.SessionError as error:
             complaint.update(foreign("\n".join(map(str, error.problems))))
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, ValueError) as error:
             complaint.update(foreign(f"{event.value.strip()}: {getattr(error, 'strerror', None) or error}"))
 
 

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input, Label, Static
 
+from tui.resources import expanded
 from tui.screens.dialogs.base import Dialog
 from tui.session import file
 from tui.widgets.foreign import foreign
@@ -61,13 +62,13 @@ class SaveDialog(Dialog[Path | None]):
         if not name:
             return
         try:
-            path = Path(name).expanduser().absolute()
+            path = expanded(name).absolute()
             if complaint := self.complaint(path) or self._replaced(path):
                 self._complain(complaint)
                 return
             self.write(path)
             self.dismiss(path)
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, ValueError) as error:
             self._complain(f"{name}: {getattr(error, 'strerror', None) or error}")
 
     def _replaced(self, path: Path) -> str:
