@@ -150,10 +150,7 @@ def load(folder: str, four_bit: bool) -> Any:
 def answers(bench: Bench, tokens: int) -> dict[str, float]:
     """First text and tokens a second of one answer, the median of some after one that warms up."""
     messages = [{"role": "user", "content": PROMPT}]
-    ways: dict[str, Callable[[], Told]] = {
-        "bare": lambda: bench.bare(messages, tokens),
-        "ours": lambda: bench.ours(messages, tokens),
-    }
+    ways = {"bare": lambda: bench.bare(messages, tokens), "ours": lambda: bench.ours(messages, tokens)}
     rounds = [{name: way() for name, way in ways.items()} for _ in range(1 + ROUNDS)][1:]
     found = {}
     for name in ways:
@@ -243,11 +240,7 @@ def everything(bench: Bench, tokens: int, turns: int) -> list[Row]:
         Row("the same without CUDA graphs", one["ours_without_graphs_tokens_per_s"], "tokens/s"),
         Row(f"{turns} turns", many["ours_kept_s"], bare=many["bare_s"]),
         Row(f"{turns} turns, kept against read again", many["ours_kept_s"], bare=many["ours_unkept_s"]),
-        Row(
-            "first text of the last turn, kept against read again",
-            many["last_first_kept_s"],
-            bare=many["last_first_unkept_s"],
-        ),
+        Row("first text of the last of them", many["last_first_kept_s"], bare=many["last_first_unkept_s"]),
         Row("tokens that were kept for it", many["last_kept_tokens"], "tokens"),
         Row(f"of {turns} answers equal with and without keeping", many["same_answers"], ""),
         Row("base and tuned side by side", both["ours_s"], bare=both["bare_s"]),

@@ -28,6 +28,7 @@ import psutil
 
 from tui import console
 from tui.machine.gpu import read_gpus
+from tui.machine.host import folder_bytes
 from tui.run import export_jobs
 from tui.run.demo import demo_session, unpack_model
 from tui.run.export_ahead import Ahead, look_ahead
@@ -78,24 +79,13 @@ def watch(job: Job, before: int) -> dict[str, dict[str, int]]:
     while (now := export_jobs.read_job(job.folder)) is not None and not now.state.ended:
         most = taken.setdefault(now.state.stage, {"disk": 0, "memory": 0, "gpu": 0})
         seen = {
-            "disk": disk_bytes(export_jobs.scratch_of(job.asked)),
+            "disk": folder_bytes(export_jobs.scratch_of(job.asked)),
             "memory": memory_bytes(job),
             "gpu": gpu_bytes() - before,
         }
         taken[now.state.stage] = {name: max(most[name], seen[name]) for name in most}
         time.sleep(LOOK_S)
     return taken
-
-
-def disk_bytes(place: Path) -> int:
-    """What lies in a folder that is being written."""
-    total = 0
-    for path in place.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:  # it went away meanwhile
-            continue
-    return total
 
 
 def memory_bytes(job: Job) -> int:

@@ -75,10 +75,7 @@ class Bench:
             },
             "data": {"source": str(self.data), "format": "text"},
             "lora": {"r": given.rank, "use_gradient_checkpointing": given.checkpointing},
-            "training": {
-                "per_device_train_batch_size": given.batch, "gradient_accumulation_steps": 1, "max_steps": given.steps,
-                "save_strategy": "no",
-            },
+            "training": self._training(),
             "cluster": {"nproc_per_node": count},
             "guards": {"out_of_memory": "stop"},
             "chat": {"keep_loaded_minutes": 0},

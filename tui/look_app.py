@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from textual import events, work
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
@@ -13,6 +12,7 @@ from textual.keys import Keys
 from textual.reactive import var
 
 from tui.remembered import Remembered, recall, remember
+from tui.resources import short
 from tui.screens.dialogs.theme import ThemeDialog
 from tui.screens.patient_app import PatientApp
 from tui.terminal import has_terminal
@@ -107,7 +107,7 @@ class LookApp(PatientApp):
         others = [name for name in self.available_themes if name not in OWN]
         own = [name for name in self.user_themes.names.values() if name in others]
         names = [*own, *OWN, *sorted(name for name in others if name not in own)]
-        folder = str(self.user_themes.folder).replace(str(Path.home()), "~", 1)
+        folder = short(self.user_themes.folder)
         chosen = await self.push_screen_wait(ThemeDialog(names, before, folder))
         self.theme = before
         if chosen:

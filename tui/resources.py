@@ -25,6 +25,12 @@ def expanded(path: str) -> Path:
         return Path(path)
 
 
+def short(path: Path) -> str:
+    """A path as people write it, with ``~`` for their home."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
 def config() -> Path:
     """Where the user keeps what belongs to the product: ``$UNSLOTH_TUI_HOME``, or the user's config folder."""
     if os.environ.get("UNSLOTH_TUI_HOME"):

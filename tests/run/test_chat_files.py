@@ -33,6 +33,7 @@ def test_what_is_no_conversation_is_left_out_of_the_list(home: Path) -> None:
     path = saved_talks.keep(SavedTalk(TALK))
     (path.parent / "damaged.json").write_text('{"conversation": ')
     (path.parent / "other.json").write_text('["something"]')
+    (path.parent / "gone.json").symlink_to("nowhere")
     assert [kept.path for kept in saved_talks.list_kept()] == [path]
 
 

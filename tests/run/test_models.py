@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -48,6 +49,19 @@ def test_the_installed_unsloth_is_read_without_importing_it() -> None:
     assert len(models) > 200
     names = [model.name for model in models]
     assert "unsloth/Qwen3-4B-Instruct-2507" in names and len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "source", ["__INT_TO_FLOAT_MAPPER = made()", "__INT_TO_FLOAT_MAPPER = {", "__INT_TO_FLOAT_MAPPER = [1]"]
+)
+def test_an_unsloth_that_is_written_in_another_way_knows_no_models(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mapper.py").write_text(source)
+    spec = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr("tui.catalog.unsloth_models.find_spec", lambda name: spec)
+    assert unsloth_models.__wrapped__() == ()
 
 
 @pytest.mark.parametrize(

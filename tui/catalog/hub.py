@@ -145,7 +145,7 @@ def hub_error(error: Exception, act: str, name: str = "", revision: str | None =
         reason = f"the hub cannot be reached at {constants.ENDPOINT}"
         return HubError(f"{act}: {reason}, check the network or take a model of this machine ({type(error).__name__})")
     if isinstance(error, OSError):
-        return HubError(f"{act}: {error.strerror or str(error).splitlines()[0]}")
+        return HubError(f"{act}: {error.strerror or (str(error).splitlines() or [type(error).__name__])[0]}")
     return HubError(f"{act}: what answers at {constants.ENDPOINT} is not the hub, check HF_ENDPOINT and the network")
 
 

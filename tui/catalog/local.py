@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from tui.catalog.shape import LARGEST, ModelShape, shape_from_config
+from tui.catalog.shape import LARGEST, ModelShape, shape_from_config, whole
 from tui.resources import expanded
 
 MAX_HEADER_BYTES = 100 << 20
@@ -113,10 +113,10 @@ def card_from_config(
     return ModelCard(
         name=name,
         architecture=str(architectures[0]) if isinstance(architectures, list) and architectures else "unknown",
-        layers=_whole(text.get("num_hidden_layers")),
-        hidden_size=_whole(text.get("hidden_size")),
-        vocabulary=_whole(text.get("vocab_size")),
-        context_length=_whole(text.get("max_position_embeddings")),
+        layers=whole(text.get("num_hidden_layers")),
+        hidden_size=whole(text.get("hidden_size")),
+        vocabulary=whole(text.get("vocab_size")),
+        context_length=whole(text.get("max_position_embeddings")),
         parameters=parameters_of(tensors) or None,
         size_bytes=size_bytes,
         has_chat_template=bool(tokenizer_config.get("chat_template")),
@@ -213,7 +213,3 @@ def _tokenizer_words(config: Mapping[str, Any]) -> str:
     end = end.get("content") if isinstance(end, dict) else end
     kind = str(config.get("tokenizer_class") or "").removesuffix("Fast")
     return ", ".join(part for part in (kind, f"ends with {end}" if isinstance(end, str) else "") if part)
-
-
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and abs(value) < LARGEST else None

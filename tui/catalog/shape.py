@@ -42,16 +42,16 @@ def shape_from_config(config: Mapping[str, Any], parameters: int | None = None) 
 
     `parameters` is the model's true size where that is known; a mixture of experts has more than one path through it.
     """
-    layers, hidden, vocabulary = (_whole(config.get(key)) for key in ("num_hidden_layers", "hidden_size", "vocab_size"))
-    heads = _whole(config.get("num_attention_heads"))
+    layers, hidden, vocabulary = (whole(config.get(key)) for key in ("num_hidden_layers", "hidden_size", "vocab_size"))
+    heads = whole(config.get("num_attention_heads"))
     if not (layers and hidden and vocabulary and heads):
         return None
-    head = _whole(config.get("head_dim")) or hidden // heads
-    key_value = (_whole(config.get("num_key_value_heads")) or heads) * head
-    inner = _whole(config.get("intermediate_size")) or 4 * hidden
-    experts = _whole(config.get("num_experts")) or _whole(config.get("num_local_experts")) or 0
-    active = _whole(config.get("num_experts_per_tok")) or 1
-    expert = _whole(config.get("moe_intermediate_size")) or inner
+    head = whole(config.get("head_dim")) or hidden // heads
+    key_value = (whole(config.get("num_key_value_heads")) or heads) * head
+    inner = whole(config.get("intermediate_size")) or 4 * hidden
+    experts = whole(config.get("num_experts")) or whole(config.get("num_local_experts")) or 0
+    active = whole(config.get("num_experts_per_tok")) or 1
+    expert = whole(config.get("moe_intermediate_size")) or inner
     attention = hidden * heads * head * 2 + 2 * hidden * key_value
     block = attention + 3 * hidden * (experts * expert if experts else inner)
     embeddings = vocabulary * hidden * (1 if config.get("tie_word_embeddings", False) else 2)
@@ -68,5 +68,6 @@ def shape_from_config(config: Mapping[str, Any], parameters: int | None = None) 
     )
 
 
-def _whole(value: Any) -> int | None:
+def whole(value: Any) -> int | None:
+    """A number that a size can be; None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < LARGEST else None

@@ -29,13 +29,13 @@ class UnslothModel:
 
 @cache
 def unsloth_models() -> tuple[UnslothModel, ...]:
-    """All of them by name; empty when Unsloth is not installed or keeps them elsewhere."""
+    """All of them by name; empty when Unsloth is not installed, or keeps them elsewhere or in another way."""
     spec = find_spec("unsloth")
     if spec is None or not spec.submodule_search_locations:
         return ()
     try:
         return models_in((Path(spec.submodule_search_locations[0]) / "models" / "mapper.py").read_text(encoding="utf-8"))
-    except OSError:
+    except (OSError, ValueError, SyntaxError, TypeError, AttributeError):  # written in another way than this knows
         return ()
 
 

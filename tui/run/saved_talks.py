@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from tui.machine.host import modified_s
 from tui.resources import home
 from tui.run.conversation import Conversation, Exchange
 from tui.run.lines import as_line
@@ -85,11 +86,11 @@ def load(path: Path) -> SavedTalk | None:
 def list_kept() -> list[Kept]:
     """The last conversations, the newest first."""
     try:
-        paths = sorted(folder().glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)[:LISTED]
+        paths = sorted(folder().glob("*.json"), key=modified_s, reverse=True)[:LISTED]
     except OSError:
         return []
     read = ((path, load(path)) for path in paths)
-    return [Kept(path, datetime.fromtimestamp(path.stat().st_mtime), talk) for path, talk in read if talk]
+    return [Kept(path, datetime.fromtimestamp(modified_s(path)), talk) for path, talk in read if talk]
 
 
 def _texts(exchanges: tuple[Exchange, ...]) -> list[str]:

@@ -46,6 +46,21 @@ def test_all_files_of_a_folder_are_read_in_the_order_of_their_names(files: Files
     assert [path.name for path in files_of(DataSection(source=str(files.folder)))] == ["a.json", "10.csv", "2.jsonl"]
 
 
+def test_what_may_not_be_looked_at_is_no_error_of_the_folder(
+    files: Files, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_dir = Path.is_dir
+
+    def refused(path: Path) -> bool:
+        if path.suffix:
+            raise PermissionError(13, "Permission denied")
+        return is_dir(path)
+
+    files.write("inner/1.jsonl", lines("one"))
+    monkeypatch.setattr(Path, "is_dir", refused)
+    assert texts(files, files.folder) == texts(files, files.folder / "inner" / "*.jsonl") == ["one"]
+
+
 def test_a_folder_of_texts_is_read_as_texts(files: Files) -> None:
     files.write("one.txt", "one")
     files.write("two.md", "two")

@@ -32,7 +32,7 @@ def parts_of_file(path: Path) -> Parts:
 def parts_of_pattern(pattern: str) -> tuple[Path, Parts]:
     """The folder that all files are in that match a pattern, and the files by split. Raises DataError."""
     found = [Path(name) for name in glob.iglob(pattern, recursive=True)]  # noqa: PTH207 - Path takes no whole paths
-    files = sorted(path for path in found if not path.is_dir())
+    files = sorted(path for path in found if not _is_folder(path))
     if not files:
         raise DataError(f"there is no file that matches {pattern}")
     root = Path(os.path.commonpath([path.parent for path in files]))
@@ -84,6 +84,14 @@ def _object(path: Path) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
+def _is_folder(path: Path) -> bool:
+    """What may not be looked at is taken for a file: whoever opens that says why it cannot be read."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
     """All files below a folder, through links too, but into no folder twice. Raises DataError."""
     try:
@@ -97,7 +105,7 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
     for path in inside:
         if path.name.startswith("."):
             continue
-        if path.is_dir():
+        if _is_folder(path):
             yield from _walk(path, seen)
         else:
             yield path

@@ -13,7 +13,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input, Label, OptionList, Static
 
-from tui.resources import expanded
+from tui.machine.host import modified_s
+from tui.resources import expanded, short
 from tui.run.folder import list_runs
 from tui.screens.dialogs.base import Dialog
 from tui.session import drafts, file, recent
@@ -98,14 +99,14 @@ def find_offers() -> list[Offer]:
         Offer("unsaved", draft.of.name if draft.of else "", draft.time, Opened(draft.session, None))
         for draft in drafts.left_behind()
     ]
-    files = [Offer("file", _short(it.path), it.time, Opened(it.session, it.path)) for it in recent.list_recent()]
+    files = [Offer("file", short(it.path), it.time, Opened(it.session, it.path)) for it in recent.list_recent()]
     runs = []
     for run in islice(list_runs(), RUNS_SHOWN):
         try:
             session = file.load(run.session)
         except file.SessionError:
             continue
-        time = datetime.fromtimestamp(run.session.stat().st_mtime)
+        time = datetime.fromtimestamp(modified_s(run.session))
         runs.append(Offer("copy of run", run.name, time, Opened(session, None)))
     return [*unsaved, *files, *runs]
 
@@ -115,8 +116,3 @@ def _line(offer: Offer) -> str:
     session = offer.opened.session
     model, data = Path(session.model.name).name or "no model", Path(session.data.source).name or "no data"
     return f"{offer.time:%d %b %H:%M}  {offer.kind:11}  {offer.name}\n              {model} · {data}"
-
-
-def _short(path: Path) -> str:
-    home = str(Path.home())
-    return str(path).replace(home, "~", 1) if str(path).startswith(home) else str(path)

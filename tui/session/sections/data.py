@@ -9,6 +9,7 @@ from pydantic import Field
 from tui.session.fields import option
 from tui.session.sections.base import Section
 
+SPLIT = r"^[\w.\-]*(\[-?\d*%?:-?\d*%?\])?$"
 JINJA = (".jinja", ".jinja2", ".j2", ".txt")
 """How a file with a chat template is called."""
 Format = Literal["auto", "messages", "sharegpt", "alpaca", "prompt-completion", "columns", "text", "tokens"]
@@ -50,7 +51,7 @@ class DataSection(Section):
         "Split",
         "The part that is learned, with a slice where wanted: train, train[:1000], train[10%:20%].",
         like="a name with an optional slice, like train[:1000]",
-        pattern=r"^[\w.\-]*(\[-?\d*%?:-?\d*%?\])?$",
+        pattern=SPLIT,
     )
     revision: str | None = option(
         None,

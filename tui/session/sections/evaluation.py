@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from tui.session.fields import option
 from tui.session.sections.base import Section
+from tui.session.sections.data import SPLIT
 
 
 class EvaluationSection(Section):
@@ -22,7 +23,7 @@ class EvaluationSection(Section):
         "Held-out split",
         "The part of the held-out data that is measured on, with a slice where wanted: test, validation[:200].",
         like="a name with an optional slice, like test[:200]",
-        pattern=r"^[\w.\-]*(\[-?\d*%?:-?\d*%?\])?$",
+        pattern=SPLIT,
     )
     fraction: float | None = option(
         None,
