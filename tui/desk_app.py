@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual import work
 from textual.app import SystemCommand
@@ -15,7 +14,7 @@ from textual.screen import Screen
 
 from tui.look_app import LookApp
 from tui.screens import messages
-from tui.screens.dialogs.ask import AskDialog, TextDialog
+from tui.screens.dialogs.ask import AskDialog
 from tui.screens.dialogs.open import OpenDialog, find_offers
 from tui.screens.dialogs.path import SaveDialog
 from tui.screens.dialogs.token import TokenDialog
@@ -24,19 +23,6 @@ from tui.session.desk import Desk
 from tui.session.presets import list_presets, own_presets_folder, save_preset
 from tui.session.schema import Session
 from tui.widgets.foreign import plain
-
-if TYPE_CHECKING:
-    from tui.machine.finding import Finding
-
-
-def examine_box() -> tuple[list[Finding], str]:
-    """What works on this box, and in a sentence what it can train; takes some seconds where the hub is far."""
-    from tui.machine import doctor, probes  # asked for seldom, and the first picture need not wait for them
-
-    facts = probes.probe()
-    # the terminal is not asked about: Textual stands between
-    return [it for it in doctor.examine(facts=facts) if it.name != "terminal"], doctor.can_train(facts)
-
 
 DRAFT_S = 2.0
 """How often what is not saved is kept."""
@@ -81,7 +67,6 @@ class DeskApp(LookApp):
         yield from super().get_system_commands(screen)
         help_text = "Keep how this session trains, to apply it to others"
         yield SystemCommand("Keep as preset", help_text, self.action_keep_preset)
-        yield SystemCommand("Doctor", "What works on this box, what does not, and what to do", self.action_doctor)
 
     # ---- changing
 
@@ -189,15 +174,6 @@ class DeskApp(LookApp):
         chosen = await self.push_screen_wait(GpuDialog(list_gpus(), self.session.model.device))
         if chosen is not None:
             self.post_message(messages.SessionEdited(chosen))
-
-    @work(group="dialog", exclusive=True)
-    async def action_doctor(self) -> None:
-        self.notify("examining this box …", timeout=2)
-        findings, sentence = await asyncio.to_thread(examine_box)
-        signs = {"ok": "✓", "limited": "!", "missing": "✗"}
-        lines = [f"{signs.get(it.state, '?')} {it.name}: {it.found}" for it in findings]
-        advice = [f"{it.name}: {it.advice}" for it in findings if it.advice]
-        await self.push_screen_wait(TextDialog("This box", "\n".join([sentence, "", *lines, "", *advice])))
 
     @work(group="dialog", exclusive=True)
     async def action_give_token(self) -> None:

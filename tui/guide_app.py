@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import SystemCommand
@@ -32,8 +32,20 @@ from tui.widgets.foreign import plain
 from tui.widgets.help import help_text
 from tui.widgets.place_bar import PLACES, PlaceTab
 
+if TYPE_CHECKING:
+    from tui.machine.finding import Finding
+
 OWN_COMMANDS = ("Quit", "Keys")
 """Commands of Textual that are here under other names."""
+
+
+def examine_box() -> tuple[list[Finding], str]:
+    """What works on this box, and in a sentence what it can train; takes some seconds where the hub is far."""
+    from tui.machine import doctor, probes  # asked for seldom, and the first picture need not wait for them
+
+    facts = probes.probe()
+    # the terminal is not asked about: Textual stands between
+    return [it for it in doctor.examine(facts=facts) if it.name != "terminal"], doctor.can_train(facts)
 
 
 class GuideApp(DeskApp):
@@ -126,12 +138,22 @@ class GuideApp(DeskApp):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         own = {active.binding.id: active for active in screen.active_bindings.values() if active.binding.tooltip}
         yield from (command for command in super().get_system_commands(screen) if command.title not in OWN_COMMANDS)
+        yield SystemCommand("Doctor", "What works on this box, what does not, and what to do", self.action_doctor)
         yield SystemCommand("Demo", "Train a small model on sample data, here and now: some minutes", self.action_demo)
         yield SystemCommand("Tour", f"The places, in {len(STEPS)} steps", self.action_tour)
         for name, active in own.items():
             if name:
                 act = partial(self.call_later, self.run_action, active.binding.action, active.node)
                 yield SystemCommand(active.binding.description, active.binding.tooltip, act)
+
+    @work(group="dialog", exclusive=True)
+    async def action_doctor(self) -> None:
+        self.notify("examining this box …", timeout=2)
+        findings, sentence = await asyncio.to_thread(examine_box)
+        signs = {"ok": "✓", "limited": "!", "missing": "✗"}
+        lines = [f"{signs.get(it.state, '?')} {it.name}: {it.found}" for it in findings]
+        advice = [f"{it.name}: {it.advice}" for it in findings if it.advice]
+        await self.push_screen_wait(TextDialog("This box", "\n".join([sentence, "", *lines, "", *advice])))
 
     def on_learned(self, event: messages.Learned) -> None:
         self.keep_in_mind(self.remembered.with_done(event.hint))

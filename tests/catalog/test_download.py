@@ -15,7 +15,8 @@ import pytest
 from huggingface_hub import constants, scan_cache_dir, snapshot_download, try_to_load_from_cache
 
 from tests import hub_server
-from tests.hub_server import OTHER_TOKEN, TOKEN, Hub, Repo, in_url, small_model, unreachable, until
+from tests.hub_repos import OTHER_TOKEN, TOKEN, Hub, Repo, etag_of, small_model
+from tests.hub_server import in_url, unreachable, until
 from tui.catalog.download import main, wanted
 from tui.catalog.download_process import Download, DownloadState
 from tui.catalog.local import read_model
@@ -167,7 +168,7 @@ def test_what_a_killed_download_left_counts_as_here(
 
 
 def test_a_partial_file_of_the_wrong_size_begins_anew(hub: Hub, large: Repo, capfd: pytest.CaptureFixture[str]) -> None:
-    name = hub_server.etag_of(large.folder / "model.safetensors")
+    name = etag_of(large.folder / "model.safetensors")
     part = Path(constants.HF_HUB_CACHE) / "models--owner--model" / "blobs" / f"{name}.incomplete"
     part.parent.mkdir(parents=True)
     part.write_bytes(b"x" * 9_000_000)

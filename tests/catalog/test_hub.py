@@ -10,7 +10,8 @@ import pytest
 from huggingface_hub import constants, snapshot_download
 
 from tests import hub_server
-from tests.hub_server import OTHER_TOKEN, TOKEN, Hub, safetensors_header, small_model, sparse_model, unreachable
+from tests.hub_repos import OTHER_TOKEN, TOKEN, Hub, safetensors_header, small_model, sparse_model
+from tests.hub_server import unreachable
 from tui.catalog.hub import HubError, first_lines, read_hub_details, read_hub_model, weights_of
 from tui.catalog.local import ModelCard, ModelError
 

@@ -9,7 +9,8 @@ import pytest
 from huggingface_hub import constants
 
 from tests import hub_server
-from tests.hub_server import TOKEN, Hub, unreachable, until
+from tests.hub_repos import TOKEN, Hub
+from tests.hub_server import unreachable, until
 from tui.catalog.hub import HubError
 from tui.catalog.search import HubRow, Page, search
 

@@ -10,7 +10,8 @@ import pytest
 from huggingface_hub import constants
 
 from tests import hub_server
-from tests.hub_server import OTHER_TOKEN, TOKEN, Hub, unreachable
+from tests.hub_repos import OTHER_TOKEN, TOKEN, Hub
+from tests.hub_server import unreachable
 from tui.catalog.hub import HubError, read_hub_details
 from tui.catalog.token import check_token, keep_token, token_source, use_token
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 import pytest
 
-from tests.hub_server import Hub, small_model
+from tests.hub_repos import Hub, small_model
 from tests.hub_server import hub as hub
 from tui.catalog.hub import cached_card
 from tui.engine.export.fetch import fetch

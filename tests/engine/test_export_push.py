@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from tests.hub_server import OTHER_TOKEN, TOKEN, Hub
+from tests.hub_repos import OTHER_TOKEN, TOKEN, Hub
 from tests.hub_server import hub as hub
 from tui.engine.export import push as pushing
 from tui.engine.export.children import ExportFailed

@@ -16,7 +16,9 @@ from huggingface_hub import constants
 
 from tests import hub_server
 from tests.faults.examples import ROOT
-from tests.hub_server import TOKEN, Handler, Hub, etag_of, in_url
+from tests.hub_handler import Handler
+from tests.hub_repos import TOKEN, Hub, etag_of
+from tests.hub_server import in_url
 from tests.lab import poll
 from tui.__main__ import main
 from tui.catalog import download

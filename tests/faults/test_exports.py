@@ -20,7 +20,7 @@ import pytest
 
 from tests import hub_server
 from tests.faults.bench import TRUE_WITHIN_S, chosen, kill, told
-from tests.hub_server import TOKEN, Hub
+from tests.hub_repos import TOKEN, Hub
 from tests.lab import Lab, poll, run_python, wait_gone, worker_of
 from tests.tiny_adapter import write_adapter
 from tui.run import commands, export_jobs

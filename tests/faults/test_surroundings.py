@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from tests import hub_server
-from tests.hub_server import Hub, unreachable
+from tests.hub_repos import Hub
+from tests.hub_server import unreachable
 from tests.lab import Lab, at_step, ended, poll, wait_for, wait_gone, worker_of
 from tui.engine.checkpoints import checkpoints_of
 from tui.run import commands, events, figures

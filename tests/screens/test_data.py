@@ -9,7 +9,7 @@ import pytest
 from textual.widgets import DataTable, Input, OptionList
 
 from tests import hub_server
-from tests.hub_server import Hub
+from tests.hub_repos import Hub
 from tests.lab import Lab, release
 from tests.screens.conftest import settled, until
 from tests.screens.test_forms import calm, told

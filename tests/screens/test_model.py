@@ -9,7 +9,7 @@ import pytest
 from textual.widgets import Input, OptionList, SelectionList
 
 from tests import hub_server
-from tests.hub_server import Hub
+from tests.hub_repos import TOKEN, Hub
 from tests.screens.conftest import GPU, settled, until
 from tests.screens.test_forms import calm, told
 from tui.app import UnslothTui
@@ -183,11 +183,11 @@ async def test_a_token_is_checked_used_and_kept_only_if_wanted(hub: Hub, home: P
         await pilot.press("enter")
         await until(pilot, lambda: "token" in told(app, ".complaint") and "asking" not in told(app, ".complaint"))
         assert "hf_wrong" not in told(app, ".complaint")
-        entry.value = hub_server.TOKEN
+        entry.value = TOKEN
         await pilot.press("enter")
         await until(pilot, lambda: not app.screen.query(".dialog"))
     kept = [path for path in home.parent.rglob("*") if path.is_file() and path.stat().st_size < 1_000_000]
-    assert not any(hub_server.TOKEN.encode() in path.read_bytes() for path in kept)
+    assert not any(TOKEN.encode() in path.read_bytes() for path in kept)
 
 
 async def test_the_doctor_is_a_command_of_the_palette(home: Path) -> None:

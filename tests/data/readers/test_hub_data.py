@@ -13,7 +13,8 @@ import pytest
 from huggingface_hub import constants
 
 from tests import hub_server
-from tests.hub_server import OTHER_TOKEN, TOKEN, Hub, unreachable
+from tests.hub_repos import OTHER_TOKEN, TOKEN, Hub
+from tests.hub_server import unreachable
 from tui.data.opening import content_key, count_rows, files_of, first_records, iterate_records, parts_of
 from tui.data.records import DataError
 from tui.session.sections.data import DataSection
