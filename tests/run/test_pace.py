@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tui.run import events
+from tui.run import events, fits
+from tui.run.fit_events import Fitted, Trial
 from tui.run.folder import RunFolder, create_run
 from tui.run.lock import acquire
 from tui.run.pace import RUNS_READ, TAIL_BYTES, seconds_per_example
@@ -124,3 +125,16 @@ def test_the_recorded_demo_has_a_pace() -> None:
     has_run(session_of()).events.write_bytes(RECORDED.read_bytes())
     pace = seconds_per_example(session_of())
     assert pace is not None and 0.01 < pace < 10
+
+
+def test_damaged_measurements_and_a_full_disk_take_no_other_measurement_with_them(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = Fitted(id="1", device="CPU", trials=(Trial({}, "own", "as it is", seconds=1.0, examples=2),))
+    fits.keep(session_of(), measured)
+    whole = fits.place().read_bytes()
+    fits.place().write_bytes(b"\xff\n" + whole.replace(b'"examples": 2', b'"examples": 0') + whole)
+    fits.keep(session_of(), measured)
+    assert [it.seconds_per_example for it in fits.kept()] == [0.5, 0.5]
+    monkeypatch.setattr(fits, "place", lambda: home / "fits.jsonl" / "no folder")
+    fits.keep(session_of(), measured)

@@ -130,3 +130,6 @@ async def test_an_engine_that_ends_says_why(desk: Session, engine: RunFolder) ->
         await until(pilot, lambda: dialog.has_class("-after"))
         assert "killed [/b]" in str(dialog.told.content)
         assert dialog.query_one(DataTable).row_count == 2  # what was found is there
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, FitDialog))
+        assert len(list(kept())) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,25 +37,23 @@ def place() -> Path:
 
 
 def keep(session: Session, told: Fitted) -> None:
-    """Remember what was measured. Raises OSError."""
+    """Remember what was measured; where that cannot be written it is not known later, and was told all the same."""
     measured = [asdict(trial) for trial in told.trials if trial.verdict == "measured"]
     if not measured:
         return
     trained = file.dumps(file.replace_value(session, "run.webhook", ""))  # an address may hold a secret
     line = {"time": time.time(), "session": trained, "device": told.device, "trials": measured}
-    try:
-        before = place().read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        before = []
-    place().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file.write_atomic(place(), "\n".join([*before[1 - MOST_KEPT :], json.dumps(line)]) + "\n")
+    with suppress(OSError):
+        place().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        before = place().read_text(encoding="utf-8", errors="replace").splitlines() if place().exists() else []
+        file.write_atomic(place(), "\n".join([*before[1 - MOST_KEPT :], json.dumps(line)]) + "\n")
 
 
 def kept() -> Iterator[Kept]:
     """Everything that was measured, the newest first; damaged lines are passed over."""
     try:
-        lines = place().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = place().read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
         return
     for line in reversed(lines):
         try:
@@ -62,7 +61,7 @@ def kept() -> Iterator[Kept]:
             session, device = file.parse(told["session"]), str(told["device"])
             trials = [Trial(**trial) for trial in told["trials"]]
             yield from [_kept(session, device, trial) for trial in trials]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, file.SessionError):
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError, file.SessionError):
             continue
 
 

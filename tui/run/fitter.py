@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 
 from tui.run import commands, events
@@ -44,8 +45,9 @@ class Fitter:
         send(self.watcher.folder, commands.Cancel(id=self.told.id))
 
     def close(self) -> None:
-        """End the engine, which frees the GPU, and keep what was measured. Raises OSError."""
+        """Keep what was measured and end the engine, which frees the GPU; one that cannot be told ends with this process."""
         self.watcher.stop()
-        send(self.watcher.folder, commands.Release())
-        if not self.told.done:  # else the engine has done it
+        if self.told.error or not self.told.done:  # else the engine has kept it
             keep(self.session, self.told)
+        with suppress(OSError):
+            send(self.watcher.folder, commands.Release())
