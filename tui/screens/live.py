@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.getters import query_one
 from textual.reactive import var
 from textual.widget import Widget
-from textual.widgets import Label, ProgressBar, Static
+from textual.widgets import Label, Static
 
 from tui.machine.readings import GpuReading, HostReading
 from tui.run import figures
@@ -30,6 +30,7 @@ from tui.screens.live_text import answer_lines, headline, phase_lines, queue_lin
 from tui.widgets.empty import Empty
 from tui.widgets.gauges import Gauges
 from tui.widgets.log_tail import LogPanel
+from tui.widgets.progress import Progress
 
 SHOW_S = 1.0
 TALL = 34
@@ -64,7 +65,7 @@ class LiveScreen(SteeringScreen):
     """What is asked for below the curves; None for the answers, where there are any."""
 
     status = query_one("#status", Label)
-    bar = query_one("#progress", ProgressBar)
+    bar = query_one("#progress", Progress)
     listed = query_one("#figures", Static)
     others = query_one("#more", Static)
     answers = query_one("#answers", Static)
@@ -88,7 +89,7 @@ class LiveScreen(SteeringScreen):
             "F7        open an earlier run, or one that was started elsewhere",
             "ctrl+p    Demo trains a small model on sample data: some minutes",
         )
-        yield ProgressBar(id="progress", show_eta=False)
+        yield Progress(id="progress")
         with Horizontal(id="columns"):
             with Vertical(id="left"):
                 yield Static("", id="phases", markup=False)
@@ -232,11 +233,10 @@ class LiveScreen(SteeringScreen):
 
     def show_progress(self, state: RunState) -> None:
         if state.phase == "training" and state.plan:
-            self.bar.update(total=figures.total_steps(state), progress=state.last_step.step if state.last_step else 0)
-        elif state.phase_fraction is not None:
-            self.bar.update(total=1, progress=state.phase_fraction)
+            done = state.last_step.step if state.last_step else 0
+            self.bar.show(done / max(1, figures.total_steps(state)))
         else:
-            self.bar.update(total=None)
+            self.bar.show(state.phase_fraction)
 
 
 def height(text: str, width: int) -> int:

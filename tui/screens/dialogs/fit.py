@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.getters import query_one
-from textual.widgets import Button, DataTable, Label, ProgressBar, Static
+from textual.widgets import Button, DataTable, Label, Static
 
 from tui.run.events import Values
-from tui.run.fit_table import COLUMNS, LEGEND, cells, ordered, outcome_of, sentences
+from tui.run.fit_table import COLUMNS, LEGEND, NUMBERS, cells, ordered, outcome_of, sentences
 from tui.run.fitter import Fitter
 from tui.screens.dialogs.base import Dialog
 from tui.session.schema import Session
 from tui.widgets.foreign import cell, foreign, plain
+from tui.widgets.progress import Progress
 
 REFRESH_S = 0.2
 NARROW = (0, 2, 3, 6, 1)
@@ -50,7 +52,7 @@ class FitDialog(Dialog[Values | None]):
     ]
 
     told = query_one("#told", Static)
-    bar = query_one("#bar", ProgressBar)
+    bar = query_one("#bar", Progress)
     table = query_one("#trials", DataTable)
     answers = query_one("#answers", Static)
 
@@ -59,27 +61,24 @@ class FitDialog(Dialog[Values | None]):
         super().__init__()
         self.session, self.hindrance = session, hindrance
         self.fitter: Fitter | None = None
+        self.stopping = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Label("The fastest settings for this session", classes="section")
             yield Static(foreign(self.hindrance or BEFORE), id="told", markup=False)
-            yield ProgressBar(id="bar", show_eta=False)
-            yield DataTable(id="trials", cursor_type="none", zebra_stripes=True)
+            yield Progress(id="bar")
+            yield DataTable(id="trials", cursor_type="none", zebra_stripes=True, show_header=False)
             yield Static("", id="answers", markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Close", id="close", compact=True)
                 yield Button("Stop", id="stop", compact=True)
-                yield Button("Take the same mathematics", id="same", compact=True)
-                yield Button("Take the fastest", id="fastest", compact=True)
+                yield Button("Close", id="close", compact=True)
+                yield Button("Take the same mathematics", id="same", compact=True, disabled=True)
+                yield Button("Take the fastest", id="fastest", compact=True, disabled=True)
                 yield Button("Measure", id="go", variant="primary", compact=True, disabled=bool(self.hindrance))
             yield Label("", id="hint", classes="hint", markup=False)
 
     def on_mount(self) -> None:
-        self.columns = range(len(COLUMNS)) if self.app.size.width >= WIDE_FROM else NARROW
-        self.table.add_columns(*(COLUMNS[at] for at in self.columns))
-        for name in ("same", "fastest"):
-            self.query_one(f"#{name}", Button).display = False
         self.show_stage("before")
         self.query_one("#close" if self.hindrance else "#go", Button).focus()
 
@@ -115,7 +114,7 @@ class FitDialog(Dialog[Values | None]):
         """End with the best so far."""
         if self.fitter and not self.fitter.told.done:
             self.fitter.stop()
-            self.told.update("stopping after this update …")
+            self.stopping = True
 
     def action_take(self, answer: str) -> None:
         """Close, and change the session to one of the answers."""
@@ -144,26 +143,38 @@ class FitDialog(Dialog[Values | None]):
         if told.done:
             self.show_stage("after")
             self.told.update(foreign(told.error or f"measured on {told.device}"))
-            self.query_one("#close", Button).focus()
+            buttons = (self.query_one(f"#{name}", Button) for name in ("same", "fastest", "close"))
+            next(button for button in buttons if not button.disabled).focus()
 
     def show_progress(self) -> None:
         """What is being done, and how far it is."""
         assert self.fitter
         told, phase = self.fitter.told, self.fitter.phase
         measuring = phase.phase == "training"
-        fraction = told.fraction if measuring else phase.fraction
-        self.told.update(foreign(f"measuring: {told.text}" if measuring else phase.text))
-        self.bar.update(total=None if fraction is None else 1.0, progress=fraction or 0.0)
+        doing = f"measuring: {told.text}" if measuring else phase.text
+        self.told.update(foreign("stopping after this update …" if self.stopping else doing))
+        self.bar.show(told.fraction if measuring else phase.fraction)
 
     def show_found(self) -> None:
         """The table and the answers."""
         assert self.fitter
         told = self.fitter.told
         outcome = outcome_of(told)
-        self.table.clear()
-        for trial in ordered(told):
-            row = cells(trial, told, outcome)
-            self.table.add_row(*(cell(row[at]) for at in self.columns))
+        rows = [cells(trial, told, outcome) for trial in ordered(told)]
+        room = range(len(COLUMNS)) if self.app.size.width >= WIDE_FROM else NARROW
+        known = [at for at in room if any(row[at] for row in rows)]
+        self.table.show_header = bool(rows)
+        self.table.clear(columns=True)
+        self.table.add_columns(*(_aligned(COLUMNS[at], at) for at in known))
+        for row in rows:
+            self.table.add_row(*(_aligned(row[at], at) for at in known))
         for name, trial in vars(outcome).items():
-            self.query_one(f"#{name}", Button).display = trial is not None
+            self.query_one(f"#{name}", Button).disabled = trial is None
         self.answers.update(foreign("\n".join([LEGEND, *sentences(told)]) if told.trials else ""))
+
+
+def _aligned(text: str, column: int) -> Text:
+    """A cell of a column of `COLUMNS`: numbers on the right."""
+    shown = cell(text)
+    shown.justify = "right" if column in NUMBERS else "left"
+    return shown
