@@ -48,7 +48,7 @@ def row(app: UnslothTui, key: str) -> FieldRow:
 def told(app: UnslothTui, selector: str) -> str:
     widget = app.screen.query_one(selector)
     assert isinstance(widget, Static)
-    return str(widget.render())
+    return str(widget.content)
 
 
 def found(app: UnslothTui) -> list[str]:

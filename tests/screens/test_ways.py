@@ -28,7 +28,7 @@ NASTY = "[/INST] [bold]x[/bold] \x1b[2J\x1b]0;title\x07 ‮ right to left [@clic
 def shown(app: UnslothTui, selector: str) -> str:
     widget = app.screen.query_one(selector)
     assert isinstance(widget, Static)
-    return str(widget.render())
+    return str(widget.content)
 
 
 async def test_a_model_is_chosen_from_the_list(home: Path, hollow_model: object, tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ async def test_a_model_is_chosen_from_the_list(home: Path, hollow_model: object,
         await pilot.press("enter")
         await settled(pilot)
         assert app.session.model.name == str(home / "models" / "ready")
-        assert "layers        3" in shown(app, "#card")
+        assert "layers         3" in shown(app, "#card")
 
 
 async def test_a_folder_that_is_no_model_says_so(desk: Session, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class PlaceScreen(Screen[None]):
     """One of the six places."""
 
     PLACE: ClassVar[str]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  (Textual declares it on the instance)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-broad")]  # noqa: RUF012  (Textual declares it on the instance)
 
     @dataclass
     class Found(Message):

@@ -15,11 +15,13 @@ from tui.run.events import PhaseChanged, Previewed
 from tui.screens.base import PlaceScreen
 from tui.screens.data_looks import Look, example_of
 from tui.screens.data_row import FACES, RowPane, Shown
-from tui.screens.data_text import row_json, table_of
+from tui.screens.data_text import row_json, shared_out, table_of
 from tui.screens.messages import PreviewWanted
 from tui.session.schema import Session
 from tui.widgets.foreign import cell
 
+NUMBERED = 10
+"""How wide the column of numbers and the edges of the table are together."""
 PAUSE_S = 0.2
 """So long the cursor rests on a row before its tokens are asked for."""
 
@@ -49,13 +51,14 @@ class RowsScreen(PlaceScreen):
         self.table.clear(columns=True)
         self.table.display = bool(look.records)
         columns, rows = table_of(look)
-        room = self.size.width // (1 if self.has_class("-narrow") else 2) - 12
-        width = max(16, room // max(1, min(2, len(columns))) - 2)
+        share = 1 if self.has_class("-narrow") else 0.6 if self.has_class("-broad") else 0.5
+        room = int(self.size.width * share) - NUMBERED
+        widths = shared_out(room, [values for _, values in rows])
         self.table.add_column("#")
         for column in columns:
             self.table.add_column(cell(column, 30))
         for record, values in rows:
-            self.table.add_row(str(record.number), *(cell(value, width) for value in values))
+            self.table.add_row(str(record.number), *map(cell, values, widths))
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         if event.cursor_row != self.row.at and self.seen.records:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tui import words
 from tui.data.findings import Finding
@@ -16,6 +16,9 @@ from tui.session.outlook import outlook
 from tui.session.schema import Session
 
 MOST_COLUMNS = 12
+LEAST_WIDTH = 16
+PADDING = 2
+"""Of a cell of a table."""
 MOST_SHOWN = 20_000
 """Characters of one row."""
 SIGNS = {"blocking": "✗", "warning": "!", "note": "·"}
@@ -29,6 +32,16 @@ def table_of(look: Look) -> tuple[list[str], list[tuple[Record, list[str]]]]:
     rows = [record.row or {} for record in look.records]
     columns = list(dict.fromkeys(str(column) for row in rows for column in row))[:MOST_COLUMNS] or [""]
     return columns, [(record, _cells(record, columns)) for record in look.records]
+
+
+def shared_out(room: int, rows: Sequence[Sequence[str]]) -> list[int]:
+    """The widths of columns: what each needs, as long as all of them fit; then no more than a share of what is left."""
+    needs = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = dict.fromkeys(range(len(needs)), 0)
+    for done, at in enumerate(sorted(widths, key=needs.__getitem__)):
+        widths[at] = min(needs[at], max(LEAST_WIDTH, room // (len(needs) - done) - PADDING))
+        room -= widths[at] + PADDING
+    return list(widths.values())
 
 
 def _cells(record: Record, columns: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from textual.getters import query_one
 from textual.reactive import var
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Input, Label, OptionList, Static
+from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
 from tui.catalog.local import ModelError, is_path
@@ -32,6 +32,7 @@ from tui.screens.model_text import card_text, first_steps, line
 from tui.screens.tune_text import mend_words
 from tui.session.schema import Session
 from tui.widgets.foreign import foreign, plain
+from tui.widgets.hanging import Hanging
 from tui.widgets.hint import Hint
 from tui.widgets.paths import PathSuggester
 
@@ -62,7 +63,7 @@ class ModelScreen(PlaceScreen):
 
     name_entry = query_one("#name", Input)
     models = query_one("#models", OptionList)
-    card = query_one("#card", Static)
+    card = query_one("#card", Hanging)
     headline = query_one("#headline", Label)
     progress = query_one(DownloadLine)
 
@@ -89,7 +90,7 @@ class ModelScreen(PlaceScreen):
             with VerticalScroll(id="right", can_focus=False):
                 yield Label("Fine-tune a language model, here", classes="section", id="headline", markup=False)
                 yield DownloadLine("", id="download", markup=False)
-                yield Static("", id="card", markup=False)
+                yield Hanging("", id="card", markup=False)
 
     def on_mount(self) -> None:
         with self.prevent(Input.Changed):
@@ -119,7 +120,7 @@ class ModelScreen(PlaceScreen):
         self.models.loading = False
         self.around = around
         if not self.session.model.name and self.described is None:
-            self.card.update(foreign(first_steps(around)))
+            self.card.update(first_steps(around))
         self.show_list(self.name_entry.value if self.name_entry.value != self.session.model.name else "")
         if self.listed and not self.session.model.name and self.focused is self.name_entry and not self.name_entry.value:
             self.models.focus()
@@ -235,7 +236,7 @@ class ModelScreen(PlaceScreen):
         self.described = None
         if not name:
             self.headline.update("Fine-tune a language model, here")
-            self.card.update(foreign(first_steps(self.around)))
+            self.card.update(first_steps(self.around))
             return
         short = plain(name.rstrip("/").rpartition("/")[2])
         self.headline.update(f"Chosen: {short}" if name == self.session.model.name else f"{short}: Enter takes it")
@@ -254,7 +255,7 @@ class ModelScreen(PlaceScreen):
         chosen = name == self.session.model.name
         self.card.set_class(chosen, "-wrong")
         advice = "Type a folder, or take one of the models on the left." if chosen else ""
-        self.card.update(foreign("\n".join([f"{found}\n\n{advice}".rstrip(), *self.other_names(name)])))
+        self.card.update("\n".join([f"{found}\n\n{advice}".rstrip(), *self.other_names(name)]))
 
     def other_names(self, name: str) -> list[str]:
         """The other number formats and owners under which Unsloth knows a model."""
@@ -268,7 +269,7 @@ class ModelScreen(PlaceScreen):
         rows = f"as Tune is set, with rows of {self.session.model.max_seq_length} tokens"
         mend = next((mend_words(problem.mend) for problem in ground.problems(self.session)), "")
         told = card_text(found.card, found.details, ground.forecast(self.session), rows, mend)
-        self.card.update(foreign("\n".join([told, *self.other_names(found.card.name)])))
+        self.card.update("\n".join([told, *self.other_names(found.card.name)]))
 
     def remember(self, found: Described) -> None:
         """Keep what was found out, and tell it in the model's line of the list too."""

@@ -30,6 +30,8 @@ Look around
 
 SIGNS: dict[Verdict | None, str] = {"fits": "✓ fits", "tight": "~ tight", "too big": "✗ too big", None: ""}
 BAR_WIDTH = 24
+NAMED = 15
+"""How wide the column of names is."""
 
 
 def first_steps(around: Surroundings) -> str:
@@ -71,7 +73,7 @@ def card_text(card: ModelCard, details: HubDetails | None, ahead: Forecast | Non
     if card.adapter_of:
         return (
             f"This is a LoRA adapter of {card.adapter_of}.\nChoose that base model, and this as lora.continue_from."
-            f"\n\nparameters    {words.count(card.parameters)}\non disk       {words.size(card.size_bytes)}"
+            f"\n\n{'parameters':{NAMED}}{words.count(card.parameters)}\n{'on disk':{NAMED}}{words.size(card.size_bytes)}"
         )
     template = "its own" if card.has_chat_template else "none: set data.chat_template, chatml suits a base model"
     rows: list[tuple[str, object]] = [
@@ -85,7 +87,7 @@ def card_text(card: ModelCard, details: HubDetails | None, ahead: Forecast | Non
         ("tokenizer", card.tokenizer or None),
         ("chat template", template),
     ]
-    told = [f"{name:14}{'–' if value is None else value}" for name, value in rows]
+    told = [f"{name:{NAMED}}{'–' if value is None else value}" for name, value in rows]
     return "\n".join([*told, *_hub_lines(details), *_memory_lines(ahead, rows_told, mend)])
 
 
@@ -102,7 +104,7 @@ def _hub_lines(details: HubDetails | None) -> list[str]:
         ("last change", f"{details.last_modified:%d %b %Y}" if details.last_modified else "–"),
         ("files", len(details.files) if details.files else "–"),
     ]
-    told = [f"{name:14}{value}" for name, value in rows]
+    told = [f"{name:{NAMED}}{value}" for name, value in rows]
     warnings = [text for text in (details.refusal, details.cached_because) if text]
     return [*told, *warnings, *(["", details.readme] if details.readme else [])]
 
@@ -111,11 +113,11 @@ def _memory_lines(ahead: Forecast | None, rows_told: str, mend: str) -> list[str
     """Whether training it as the session says fits into the GPU."""
     if ahead is None:
         return []
-    needed = f"{'trains in':14}{words.size(ahead.total_bytes)}, {rows_told}"
+    needed = f"{'trains in':{NAMED}}{words.size(ahead.total_bytes)}, {rows_told}"
     if ahead.verdict is None:
-        return ["", needed, f"{'':14}no GPU here"]
-    verdict = f"{'':14}{SIGNS[ahead.verdict]}: {words.size(ahead.free_bytes)} of the GPU are free"
-    return ["", needed, verdict, *([f"{'':14}it fits with: {mend} (F4, then F8)"] if mend else [])]
+        return ["", needed, f"{'':{NAMED}}no GPU here"]
+    verdict = f"{'':{NAMED}}{SIGNS[ahead.verdict]}: {words.size(ahead.free_bytes)} of the GPU are free"
+    return ["", needed, verdict, *([f"{'':{NAMED}}it fits with: {mend} (F4, then F8)"] if mend else [])]
 
 
 def download_text(state: DownloadState) -> str:

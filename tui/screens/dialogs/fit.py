@@ -142,7 +142,8 @@ class FitDialog(Dialog[Values | None]):
             self.show_found()
         if told.done:
             self.show_stage("after")
-            self.told.update(foreign(told.error or f"measured on {told.device}"))
+            ended = f"measured on {told.device}" if told.trials else "it ended before anything was measured"
+            self.told.update(foreign(told.error or ended))
             buttons = (self.query_one(f"#{name}", Button) for name in ("same", "fastest", "close"))
             next(button for button in buttons if not button.disabled).focus()
 
