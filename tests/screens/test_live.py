@@ -26,6 +26,7 @@ from tui.screens.live_curves import Curves
 from tui.screens.live_numbers import NumbersDialog, changeable, changed
 from tui.session import file
 from tui.session.text import to_text
+from tui.widgets.hanging import Hanging
 from tui.widgets.log_tail import LogPanel
 
 
@@ -289,7 +290,8 @@ async def test_in_a_small_window_a_few_figures_are_shown_and_a_key_shows_all(liv
         await opened(pilot, app)
         await until(pilot, lambda: "1.37 → 0.1074" in told(app, "#figures"))
         lines = told(app, "#figures").splitlines()
-        assert [line.split()[0] for line in lines if line.strip()] == ["update", "left", "ends", "loss", "speed", "✓"]
+        names = [line.split()[0] for line in lines if line.strip()]
+        assert names == ["update", "left", "ends", "loss", "held", "speed", "memory", "✓"]
         assert max(map(len, lines)) <= 30
         await pilot.press("d")
         await until(pilot, lambda: "learning rate" in told(app, "#figures") and "tokens" in told(app, "#more"))
@@ -328,8 +330,8 @@ async def test_later_answers_stand_beside_earlier_ones(live_run: RunFolder) -> N
     app = UnslothTui(run=live_run)
     async with app.run_test() as pilot:
         await opened(pilot, app)
-        await until(pilot, lambda: "Fine, thanks" in str(app.screen.query_one("#answers", Static).render()))
-        told = str(app.screen.query_one("#answers", Static).render()).splitlines()
+        await until(pilot, lambda: "Fine, thanks" in str(app.screen.query_one("#answers", Static).content))
+        told = [line.plain for line in app.screen.query_one("#answers", Hanging).lines(80)]
         assert [line.split(maxsplit=1)[-1] for line in told[-3:]] == ["20  Fine, thanks", "[/INST] fine", "I am a␛[2J llama"]
 
 

@@ -29,6 +29,7 @@ from tui.screens.live_steering import SteeringScreen
 from tui.screens.live_text import answer_lines, headline, phase_lines, queue_lines, sample_lines
 from tui.widgets.empty import Empty
 from tui.widgets.gauges import Gauges
+from tui.widgets.hanging import Hanging
 from tui.widgets.log_tail import LogPanel
 from tui.widgets.progress import Progress
 
@@ -95,7 +96,7 @@ class LiveScreen(SteeringScreen):
                 yield Static("", id="phases", markup=False)
                 yield Curves().data_bind(LiveScreen.run_state)
                 with VerticalScroll(id="answers-box"):
-                    yield Static("", id="answers", markup=False)
+                    yield Hanging("", id="answers", markup=False)
                 yield LogPanel().data_bind(LiveScreen.run_folder)
                 yield AdvicePanel()
             with VerticalScroll(id="right"):
@@ -174,6 +175,8 @@ class LiveScreen(SteeringScreen):
         self.lay_out(state)
         self.set_class(state.status in ("failed", "crashed"), "-failed")
         self.set_class(state.status == "finished", "-finished")
+        self.set_class(state.status in ("loading", "training"), "-going")
+        self.bar.visible = not state.ended
         self.show_progress(state)
         self.write(self.status, headline(self.run_folder, state, now, self.stopping, self.waiting))
         self.show_figures(state, now)
@@ -190,7 +193,7 @@ class LiveScreen(SteeringScreen):
         if alone or self.size.height >= TALL:
             told, width = groups(state, now), self.size.width if alone else 0
             above, below = grouped_lines(told[:ABOVE], width), grouped_lines(told[ABOVE:], width)
-            below += ["", *trouble_lines(state, found)] + (["", "result in", state.result] if state.result else [])
+            below += ["", *trouble_lines(state, found)] + (["", f"result in {state.result}"] if state.result else [])
         else:
             above, below = essential_lines(state, now, found), []
         for widget, lines in ((self.listed, above), (self.others, below)):
@@ -206,14 +209,17 @@ class LiveScreen(SteeringScreen):
         lines = answer_lines(state, self.run_session) or sample_lines(list(state.samples))
         if self.panel == "answers" and not lines:
             lines = ["The model has answered nothing yet. S asks the session's sample prompts now."]
-        self.write(self.answers, "\n".join(lines))
+        told = "\n".join(lines)
+        if self.written.get(self.answers) != told:
+            self.written[self.answers] = told
+            self.answers.update(told)
         there, short, queued = self.run_folder is not None, self.size.height < TALL, self.waiting is not None
         alone = self.panel is not None and short
         answers = self.panel == "answers" or (self.panel is None and (state.ended or not short))
         for widget, wanted in (
             (self.query_one(Empty), not there),
             (self.query_one("#columns"), there),
-            (self.bar, there and not state.ended and not queued),
+            (self.bar, there and not queued),
             (self.curves, bool(state.steps) and not alone and not (queued and short)),
             (self.query_one("#answers-box"), bool(lines) and answers and not (queued and short)),
             (self.log_panel, self.panel == "log"),

@@ -17,6 +17,10 @@ NAME_WIDTH = 14
 SHORT_NAME_WIDTH = 10
 COLUMN_WIDTH = 40
 """Two groups stand beside each other where there are twice so many columns."""
+UNKNOWN = "–"
+"""Stands where a figure will be, so that nothing moves when it comes."""
+TROUBLE_LINES = 2
+"""There is always room for so many."""
 FIRST_UPDATES = 5
 """The loss at first is the mean of so many updates; so is the one it is compared with."""
 SHOWN_WARNINGS = 2
@@ -39,24 +43,27 @@ class Group:
 
 def essential_lines(state: RunState, now: float, found: int) -> list[str]:
     """Whether it learns, when it ends, what it costs, whether anything is wrong: a line each, in thirty columns."""
-    rows: Rows = []
     last, left = state.last_step, figures.seconds_left(state, now)
-    if state.plan:
-        rows.append(("update", f"{last.step if last else 0} of {figures.total_steps(state)}"))
-    if left is not None:
-        rows += [("left", words.seconds(left)), ("ends", ends_at(left, now))]
-    elif state.started and (state.ended or not last):
-        rows.append(("took" if state.ended else "so far", words.seconds(_length(state, now))))
-    rows += [("", ""), *_learning_in_short(state), ("", "")] if last else []
-    if last:
-        rows.append(("speed", f"{state.tokens_per_s or 0:,.0f} tokens/s"))
+    took = ("took" if state.ended else "so far", _length(state, now))
+    if state.ended:
+        clock = ("ended", ends_at(0.0, state.ended_at or state.last_event))
+    else:
+        clock = ("ends", UNKNOWN if left is None else ends_at(left, now))
+    speed = [("speed", f"{state.tokens_per_s or 0:,.0f} tokens/s" if last else UNKNOWN)]
     if state.ranks:
         rates = [one.tokens_per_s for one in state.ranks]
-        rows.append(("processes", f"{len(rates)}, {min(rates):,.0f}–{max(rates):,.0f}/s"))
-    rows += [(name, text) for name, text in _memory(state) if name == "memory peak"] + _cost(state)
-    short = {"memory peak": "memory"}
-    lines = [f"{short.get(name, name):{SHORT_NAME_WIDTH}}{text}".rstrip() for name, text in rows]
-    return [*lines, "", *trouble_lines(state, found)]
+        speed.append(("processes", f"{len(rates)}, {min(rates):,.0f}–{max(rates):,.0f}/s"))
+    speed += [("memory", text) for name, text in _memory(state) if name == "memory peak"] + _cost(state)
+    blocks = [
+        [_updates(state), took if left is None else ("left", words.seconds(left)), clock],
+        _learning_in_short(state),
+        speed,
+    ]
+    lines: list[str] = []
+    for rows in filter(None, (_shown(rows, state) for rows in blocks)):
+        lines += [f"{name:{SHORT_NAME_WIDTH}}{text}".rstrip() for name, text in rows] + [""]
+    trouble = trouble_lines(state, found)
+    return [*lines, *trouble, *[""] * (TROUBLE_LINES - len(trouble))]
 
 
 def trouble_lines(state: RunState, found: int) -> list[str]:
@@ -77,7 +84,7 @@ def headed(text: str) -> Content:
 def groups(state: RunState, now: float) -> list[Group]:
     """All figures that are known: progress, learning, speed, memory and energy, and of each of several processes."""
     found = [
-        Group(title, rows)
+        Group(title, _shown(rows, state))
         for title, rows in zip(
             TITLES,
             (
@@ -117,15 +124,32 @@ def ends_at(left_s: float, now: float) -> str:
     return time.strftime("%H:%M" if end[:3] == today[:3] else "%a %d %b, %H:%M", end)
 
 
-def _length(state: RunState, now: float) -> float:
-    return (state.ended_at or max(state.last_event, now if state.engine_alive else 0.0)) - state.started
+def _shown(rows: Rows, state: RunState) -> Rows:
+    """Without the figures that will not come any more, or not soon."""
+    return rows if state.started and not state.ended else [row for row in rows if row[1] != UNKNOWN]
+
+
+def _length(state: RunState, now: float) -> str:
+    if not state.started:
+        return UNKNOWN
+    return words.seconds((state.ended_at or max(state.last_event, now if state.engine_alive else 0.0)) - state.started)
+
+
+def _updates(state: RunState) -> tuple[str, str]:
+    done = state.last_step.step if state.last_step else 0
+    return ("update", f"{done} of {figures.total_steps(state)}" if state.plan else UNKNOWN)
+
+
+def _measures(state: RunState) -> bool:
+    """Whether there is or may be a loss on held-out examples."""
+    return bool(state.evaluations) or state.plan is None or state.plan.held_out_examples > 0
 
 
 def _learning_in_short(state: RunState) -> Rows:
     losses = [step.loss for step in (*state.steps[:FIRST_UPDATES], *state.steps[-FIRST_UPDATES:])]
     half = len(losses) // 2
     late = sum(losses[half:]) / max(1, len(losses) - half)
-    rows = [("loss", f"{late:.4g}")]
+    rows = [("loss", f"{late:.4g}" if losses else UNKNOWN)]
     if len(state.steps) >= 2 * FIRST_UPDATES:
         rows = [("loss", f"{sum(losses[:half]) / half:.4g} → {late:.4g}")]
     if state.evaluations:
@@ -133,50 +157,48 @@ def _learning_in_short(state: RunState) -> Rows:
         best = min(state.evaluations, key=lambda it: it.loss)
         now, lowest = f"{last.loss:.4g}", f"{best.loss:.4g}"
         rows.append(("held out", f"{now}, the best" if now == lowest else f"{now}, best {lowest}"))
+    elif _measures(state):
+        rows.append(("held out", UNKNOWN))
     return rows
 
 
 def _progress(state: RunState, now: float) -> Rows:
-    rows: Rows = []
-    plan, last = state.plan, state.last_step
-    if state.started:
-        rows.append(("took" if state.ended else "so far", words.seconds(_length(state, now))))
-    if (left := figures.seconds_left(state, now)) is not None:
-        rows += [("left", f"about {words.seconds(left)}"), ("ends", ends_at(left, now))]
-    if plan:
-        rows.append(("update", f"{last.step if last else 0} of {figures.total_steps(state)}"))
-    if last and plan:
-        rows.append(("epoch", f"{last.epoch:.2f} of {plan.epochs:.2f}"))
-        rows.append(("samples", f"{figures.samples_seen(state):,} of {round(plan.epochs * plan.examples):,}"))
-    if state.checkpoints:
-        rows.append(("checkpoints", f"{len(state.checkpoints)}, last at {state.checkpoints[-1].step}"))
-    return rows
+    plan, last, left = state.plan, state.last_step, figures.seconds_left(state, now)
+    rows: Rows = [("took" if state.ended else "so far", _length(state, now))]
+    if not state.ended:
+        rows.append(("left", UNKNOWN if left is None else f"about {words.seconds(left)}"))
+        rows.append(("ends", UNKNOWN if left is None else ends_at(left, now)))
+    rows.append(_updates(state))
+    samples = f"{figures.samples_seen(state):,} of {round(plan.epochs * plan.examples):,}" if last and plan else UNKNOWN
+    rows += [("epoch", f"{last.epoch:.2f} of {plan.epochs:.2f}" if last and plan else UNKNOWN), ("samples", samples)]
+    kept = f"{len(state.checkpoints)}, last at {state.checkpoints[-1].step}" if state.checkpoints else UNKNOWN
+    return [*rows, ("checkpoints", kept)]
 
 
 def _learning(state: RunState) -> Rows:
     plan, last = state.plan, state.last_step
-    rows: Rows = []
-    if last:
-        norm = "–" if last.grad_norm is None else f"{last.grad_norm:.3f}"
-        rows += [("loss", f"{last.loss:.4f}"), ("learning rate", f"{last.learning_rate:.2e}"), ("grad norm", norm)]
+    norm = UNKNOWN if last is None or last.grad_norm is None else f"{last.grad_norm:.3f}"
+    rows: Rows = [
+        ("loss", f"{last.loss:.4f}" if last else UNKNOWN),
+        ("learning rate", f"{last.learning_rate:.2e}" if last else UNKNOWN),
+        ("grad norm", norm),
+    ]
     if state.evaluations:
         best = next((it for it in reversed(state.evaluations) if it.best), state.evaluations[-1])
         rows.append(("held out", f"{state.evaluations[-1].loss:.4f}"))
-        if best.loss < state.evaluations[-1].loss:
+        if best.loss < state.evaluations[-1].loss or not state.ended:
             rows.append(("best", f"{best.loss:.4f} at {best.step}"))
-    if plan:
-        share = plan.trained_parameters / max(1, plan.all_parameters)
-        rows.append(("trained", f"{words.count(plan.trained_parameters)}, {share:.2%}"))
-    return rows
+    elif _measures(state):
+        rows += [("held out", UNKNOWN), ("best", UNKNOWN)]
+    share = plan.trained_parameters / max(1, plan.all_parameters) if plan else 0.0
+    return [*rows, ("trained", f"{words.count(plan.trained_parameters)}, {share:.2%}" if plan else UNKNOWN)]
 
 
 def _speed(state: RunState) -> Rows:
     last = state.last_step
-    if last is None:
-        return []
     rows = [
-        ("tokens", f"{words.count(last.tokens)}, {state.tokens_per_s or 0:,.0f}/s"),
-        ("update takes", f"{state.seconds_a_step or 0:.3g} s"),
+        ("tokens", f"{words.count(last.tokens)}, {state.tokens_per_s or 0:,.0f}/s" if last else UNKNOWN),
+        ("update takes", f"{state.seconds_a_step or 0:.3g} s" if last else UNKNOWN),
     ]
     share = figures.utilisation(state)
     if share is not None:
@@ -200,7 +222,7 @@ def _memory(state: RunState) -> Rows:
     """As the notebook tells it: before, the peak, what training took of it, each as a part of the card."""
     use = figures.memory_use(state)
     if use is None:
-        return []
+        return [(name, UNKNOWN) for name in ("model loaded", "memory peak", "for training")]
     parts = (("model loaded", use.before_bytes), ("memory peak", use.peak_bytes), ("for training", use.training_bytes))
     return [(name, f"{words.size(part)}, {use.share(part):.1%}") for name, part in parts]
 

@@ -27,6 +27,7 @@ FIGURES = {
     "update": "updates of the weights that are done, of all that are planned",
     "left": "time until the training ends, going by the last updates; saving comes after it",
     "ends": "the clock when that time is over",
+    "ended": "the clock at the last thing that happened",
     "so far": "time since the run began, loading included",
     "took": "time from the first to the last thing that happened",
     "epoch": "how often the whole dataset was seen",

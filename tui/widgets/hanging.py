@@ -25,8 +25,8 @@ class Hanging(Static):
 
     def lines(self, width: int) -> list[Content]:
         """The text in lines of at most `width` columns of the terminal."""
-        lines = foreign(str(self.content)).split("\n", allow_blank=True)
-        return [part for line in lines for part in _hung(line, max(1, width))]
+        lines = foreign(str(self.content)).split("\n", allow_blank=True) if width else []
+        return [part for line in lines for part in _hung(line, width)]
 
 
 def _hung(line: Content, width: int) -> list[Content]:
