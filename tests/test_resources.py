@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tui.resources import short
+import pytest
+
+from tui.resources import home, short
 
 
 def test_only_what_is_in_the_home_is_told_by_it() -> None:
-    home = Path.home()
-    assert short(home / "runs" / "a.toml") == "~/runs/a.toml"
-    neighbour = home.with_name(f"{home.name}2") / "a.toml"
+    mine = Path.home()
+    assert short(mine / "runs" / "a.toml") == "~/runs/a.toml"
+    neighbour = mine.with_name(f"{mine.name}2") / "a.toml"
     assert short(neighbour) == str(neighbour)
+
+
+def test_a_home_of_nobody_is_a_folder_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNSLOTH_TUI_HOME", "~nobody-of-that-name/unsloth-tui")
+    assert home() == Path.cwd() / "~nobody-of-that-name" / "unsloth-tui"

@@ -55,5 +55,5 @@ def secure_home() -> str:
 def home() -> Path:
     """Where the product keeps its files: ``$UNSLOTH_TUI_HOME``, or the user's data folder."""
     if told := os.environ.get("UNSLOTH_TUI_HOME"):
-        return Path(told).expanduser().absolute()
+        return expanded(told).absolute()
     return Path(platformdirs.user_data_dir("unsloth-tui", appauthor=False))

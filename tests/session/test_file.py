@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.session.strategies import PATTERNED, SPECS, few_changes, limits, tables
-from tui.session import file
+from tui.session import drafts, file
 from tui.session.checks import check
 from tui.session.file import SessionError
 from tui.session.schema import Session
@@ -554,3 +554,9 @@ def test_a_missing_file_is_looked_for_beside_the_session_alone(tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     (tmp_path / "train.jsonl").write_text("{}")
     assert file.load(path).data.source == str(path.parent / "train.jsonl")
+
+
+def test_a_draft_that_another_window_has_just_dropped_is_no_error(home: Path) -> None:
+    drafts.folder().mkdir(parents=True)
+    (drafts.folder() / "1-1.toml").symlink_to("nowhere")
+    assert file.load(drafts.keep_draft(Session(), None)) == Session()

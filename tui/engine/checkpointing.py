@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tui import words
-from tui.engine.checkpoints import STATE, WRITING, bytes_of, remove_older
+from tui.engine.checkpoints import STATE, WRITING, remove_older
 from tui.engine.emit import Emit
 from tui.engine.failures import is_disk_full, is_read_only
 from tui.engine.placing import bring_to_disk, put_in_place
@@ -89,7 +89,7 @@ class Checkpointing:
         self._name_best(best, made)
         bring_to_disk(made)
         put_in_place(made, self.final(step))
-        self.last_bytes = bytes_of(self.final(step))
+        self.last_bytes = host.folder_bytes(self.final(step))
 
     def _in_all(self, do: Callable[[], None]) -> None:
         """Let every process do its part, and fail in all where it fails in one. Raises what a disk raises."""

@@ -75,11 +75,6 @@ def remove_older(folder: RunFolder, limit: int, best: str | None) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def bytes_of(folder: Path) -> int:
-    """What the files of a folder take."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
 def _is_whole(path: Path) -> bool:
     """Whether a safetensors file can be read and is as long as its header says."""
     try:

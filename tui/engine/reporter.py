@@ -12,12 +12,12 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from tui.engine.checkpoints import bytes_of
 from tui.engine.control import Control
 from tui.engine.emit import Emit
 from tui.engine.guards import Guards, LossLost
 from tui.engine.loading import peak_bytes
 from tui.engine.together import Together
+from tui.machine.host import folder_bytes
 from tui.run import events
 from tui.run.commands import Stop
 from tui.session.sections.guards import Action
@@ -107,7 +107,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         path = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if self.together.leads and path.is_dir():  # there may have been no room for it
-            self.emit(events.Checkpointed(step=state.global_step, path=str(path), bytes=bytes_of(path)))
+            self.emit(events.Checkpointed(step=state.global_step, path=str(path), bytes=folder_bytes(path)))
         self.clock.skip()
 
     def _heed(self, look: Callable[[], list[tuple[events.Warned, Action]]], control: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -47,8 +48,9 @@ def keep_draft(session: Session, of: Path | None) -> Path:
     folder().mkdir(mode=0o700, exist_ok=True)
     path = _own()
     file.write_atomic(path, f"{_OF}{of}\n{file.dumps(session)}" if of else file.dumps(session))
-    for old in sorted(folder().glob("*.toml"), key=lambda draft: draft.stat().st_mtime)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):  # another window has just dropped its own: the next time, then
+        for old in sorted(folder().glob("*.toml"), key=lambda draft: draft.stat().st_mtime)[:-KEPT]:
+            old.unlink()
     return path
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from tui.engine.checkpoints import bytes_of
 from tui.engine.emit import Emit
 from tui.engine.export.card import write_card
 from tui.engine.export.children import Child, ExportFailed
 from tui.engine.export.fetch import fetch
 from tui.engine.failures import explain
 from tui.engine.placing import bring_to_disk, put_back, put_in_place
+from tui.machine.host import folder_bytes
 from tui.machine.llama_cpp import as_unsloth_wants, llama_cpp_folder
 from tui.run import commands, events
 from tui.run.export_ahead import Ahead, look_ahead, model_files
@@ -210,11 +210,7 @@ class Job:
         self.look_up()
         if time.monotonic() >= self._told + TELL_S:
             self._told = time.monotonic()
-            try:
-                done = bytes_of(self.scratch)
-            except OSError:  # a file went away while it was counted
-                return
-            if done:
+            if done := folder_bytes(self.scratch):
                 self.emit(ExportMoved(bytes_done=done, bytes_total=total))
 
     def _moved(self, done: int, total: int) -> None:
