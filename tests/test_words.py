@@ -86,6 +86,13 @@ def test_count(value: float | None, said: str) -> None:
     assert words.count(value) == said
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "0"), (0.04883, "0.0488"), (52.21, "52.2"), (999.6, "1,000"), (1234, "1,234")]
+)
+def test_number(value: float, said: str) -> None:
+    assert words.number(value) == said
+
+
 @pytest.mark.parametrize(("value", "said"), [(0, "0 %"), (0.004, "0 %"), (0.7083, "71 %"), (1, "100 %")])
 def test_share(value: float, said: str) -> None:
     assert words.share(value) == said

@@ -47,6 +47,11 @@ def count(value: float | None) -> str:
     raise AssertionError
 
 
+def number(value: float) -> str:
+    """Three digits, or all that stand before the point: ``0.0488``, ``52.2``, ``1,234``."""
+    return f"{value:.3g}" if abs(value) < 999 else f"{value:,.0f}"
+
+
 def share(value: float) -> str:
     """0 to 1 as a whole percentage."""
     return f"{value * 100:.0f} %"

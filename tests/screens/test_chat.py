@@ -21,6 +21,7 @@ from tui.run.conversation import Answer, Conversation, Exchange
 from tui.run.folder import RunFolder, create_workbench
 from tui.run.lines import Tail
 from tui.run.saved_talks import SavedTalk, keep
+from tui.screens.chat_text import figures_line
 from tui.screens.dialogs.chat_partner import PartnerDialog
 from tui.screens.dialogs.chat_raw import RawPromptDialog
 from tui.screens.dialogs.chat_set import PromptSetScreen
@@ -402,3 +403,8 @@ async def test_no_key_of_the_prompt_takes_one_of_the_window() -> None:
         assert not OF_THE_WINDOW & {key for binding in app.screen.BINDINGS for key in binding.key.split(",")}  # type: ignore[union-attr]
         await pilot.press("f7")
         assert app.current_mode == "runs"
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.314, "first 0.31 s"), (123.4, "first 2 min 03 s")])
+def test_the_wait_for_the_first_token_is_told_as_people_say_it(seconds: float, said: str) -> None:
+    assert figures_line(Exchange("1", "hi", (Answer("tuned", "$ ls", done=True, first_token_s=seconds),))) == said

@@ -9,12 +9,12 @@ import numpy as np
 
 from tests.screens.conftest import GPU
 from tests.screens.test_live import step
-from tui.machine.readings import GpuUser
+from tui.machine.readings import GpuUser, HostReading
 from tui.run.events import RankReading
 from tui.run.state import RunState, Series
 from tui.screens.live_figures import essential_lines, groups
 from tui.widgets.curve_data import Columns, running_mean, thin
-from tui.widgets.gauges import gpu_gauges
+from tui.widgets.gauges import gpu_gauges, host_gauges
 from tui.widgets.sparkline import sparkline
 
 
@@ -53,6 +53,12 @@ def test_another_process_on_the_gpu_is_named_and_the_engine_is_not() -> None:
     gpu = replace(GPU, users=(GpuUser(7, "engine", None), GpuUser(8, "blender", 3 << 30)))
     shared = [gauge.text for gauge in gpu_gauges(gpu, own_pids=frozenset({7})) if gauge.label == "shared"]
     assert shared == ["blender 8 3 GiB"]
+
+
+def test_a_memory_of_terabytes_is_told_in_whole_numbers() -> None:
+    gpu = replace(GPU, memory_used_bytes=50 << 20, memory_total_bytes=141 << 30)
+    assert gpu_gauges(gpu)[0].text == "0.0488/141 GiB"
+    assert host_gauges(HostReading(0.0, 192, 1234 << 30, 2015 << 30))[1].text == "1,234/2,015 GiB"
 
 
 def test_each_of_several_processes_is_told_and_one_alone_is_not() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from tui import words
 from tui.run.events import Values
 from tui.run.fit_events import Kind
 from tui.session.fields import get_value
@@ -175,7 +176,7 @@ def _consequence(session: Session, changed: Session, kind: Kind, examples: float
         said.append(f"the frozen weights are {how}")
     if kind == "packing":
         said.append(f"short examples share rows of {session.model.max_seq_length:,} tokens")
-        said.append(f"an update sees about {examples:.3g} examples instead of {session.process_batch}")
+        said.append(f"an update sees about {words.number(examples)} examples instead of {session.process_batch}")
         if session.training.max_steps:
             said.append(f"{changed.training.max_steps} updates instead of {session.training.max_steps} see as many in all")
         else:

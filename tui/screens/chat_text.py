@@ -102,7 +102,8 @@ def figures_line(exchange: Exchange | None) -> str:
 
 def _figures(answer: Answer) -> list[str]:
     told = [f"{answer.tokens_per_s:.1f} tokens/s"] if answer.tokens_per_s else []
-    told += [f"first {answer.first_token_s:.2g} s"] if answer.first_token_s else []
+    if first := answer.first_token_s:
+        told.append(f"first {first:.2g} s" if first < 10 else f"first {words.seconds(first)}")
     if answer.context_used and answer.context_tokens:
         share = words.share(answer.context_used / answer.context_tokens)
         told.append(f"context {answer.context_used:,}/{answer.context_tokens:,}, {share}")

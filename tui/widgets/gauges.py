@@ -123,8 +123,7 @@ def gpu_gauges(gpu: GpuReading, own_pids: frozenset[int] = frozenset()) -> list[
     """The gauges of one GPU; a reading that is missing is left out."""
     gauges = []
     if gpu.memory_used_bytes is not None and gpu.memory_total_bytes:
-        used, total = gpu.memory_used_bytes, gpu.memory_total_bytes
-        gauges.append(Gauge("memory", used / total, f"{used / 2**30:.3g}/{total / 2**30:.0f} GiB"))
+        gauges.append(_memory(gpu.memory_used_bytes, gpu.memory_total_bytes))
     if gpu.utilisation_percent is not None:
         gauges.append(Gauge("busy", gpu.utilisation_percent / 100, f"{gpu.utilisation_percent} %", alarming=False))
     if gpu.temperature_celsius is not None:
@@ -138,6 +137,11 @@ def gpu_gauges(gpu: GpuReading, own_pids: frozenset[int] = frozenset()) -> list[
     return gauges + [Gauge("shared", WARN, user_text(user), bar=False) for user in others]
 
 
+def _memory(used: int, total: int) -> Gauge:
+    """How much of a memory is taken, in bytes."""
+    return Gauge("memory", used / total, f"{words.number(used / 2**30)}/{total / 2**30:,.0f} GiB")
+
+
 def user_text(user: GpuUser) -> str:
     """A process on a GPU: its name and number, and what it takes where that is told."""
     taken = f" {words.size(user.memory_bytes)}" if user.memory_bytes is not None else ""
@@ -146,10 +150,9 @@ def user_text(user: GpuUser) -> str:
 
 def host_gauges(host: HostReading) -> list[Gauge]:
     """Processor and memory."""
-    used, total = host.memory_used_bytes, host.memory_total_bytes
     return [
         Gauge("cpu", host.cpu_percent / 100, f"{host.cpu_percent:.0f} % of {host.cores}", alarming=False),
-        Gauge("memory", used / total, f"{used / 2**30:.3g}/{total / 2**30:.0f} GiB"),
+        _memory(host.memory_used_bytes, host.memory_total_bytes),
     ]
 
 
