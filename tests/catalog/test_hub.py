@@ -12,7 +12,7 @@ from huggingface_hub import constants, snapshot_download
 from tests import hub_server
 from tests.hub_repos import OTHER_TOKEN, TOKEN, Hub, safetensors_header, small_model, sparse_model
 from tests.hub_server import unreachable
-from tui.catalog.hub import HubError, first_lines, read_hub_details, read_hub_model, weights_of
+from tui.catalog.hub import HubError, first_lines, hub_error, read_hub_details, read_hub_model, weights_of
 from tui.catalog.local import ModelCard, ModelError
 
 hub = hub_server.hub
@@ -239,3 +239,7 @@ def test_the_weights_of_an_adapter_count_and_those_of_subfolders_do_not() -> Non
     files = ["model.safetensors", "adapter_model.safetensors", "onnx/model.safetensors", "consolidated.safetensors"]
     assert weights_of(files) == ["adapter_model.safetensors", "model.safetensors"]
     assert weights_of(["consolidated.safetensors"]) == ["consolidated.safetensors"]
+
+
+def test_an_error_without_words_is_told_by_its_kind() -> None:
+    assert str(hub_error(BlockingIOError(), "it cannot be kept")) == "it cannot be kept: BlockingIOError"
