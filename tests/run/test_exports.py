@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import write_safetensors
 from tests.run.conftest import write_holder
 from tui.catalog.shape import shape_from_config
+from tui.engine.export.job import Job
 from tui.machine import llama_cpp
 from tui.run import commands, events, export_ahead, export_jobs, trash
 from tui.run.export_ahead import look_ahead
@@ -102,6 +103,20 @@ def test_what_cannot_work_is_refused_with_its_numbers(
 ) -> None:
     vars(box).update(change)
     assert expected in "; ".join(look_ahead(asked(run, to, *quants)).problems)
+
+
+def test_whoever_lets_unsloth_install_what_it_needs_need_not_say_so_again(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = asked(run, "gguf", "q8_0")
+    monkeypatch.setattr(export_ahead, "is_offline", lambda: False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("UNSLOTH_LLAMA_CPP_PATH", raising=False)
+    for allowed in (False, True):
+        monkeypatch.setenv("UNSLOTH_AUTO_INSTALL", str(int(allowed)))
+        assert ("llama.cpp is not here" in " ".join(look_ahead(wanted).problems)) == (not allowed)
+        children = Job(RunFolder(tmp_path), wanted, lambda event: None)._environment(on_gpu=False)
+        assert children["UNSLOTH_AUTO_INSTALL"] == str(int(allowed))
 
 
 def test_a_run_that_cannot_be_written_to_is_refused_before_anything_is_loaded(

@@ -12,6 +12,7 @@ from tui.engine.checkpoints import EXPORT_WRITING
 from tui.engine.emit import Emit
 from tui.engine.failures import explain
 from tui.engine.placing import put_in_place
+from tui.machine import llama_cpp
 from tui.run.events import PhaseChanged, Warned
 from tui.run.export_commands import ExportKind
 from tui.run.exports import Record, hashed_files, write_record
@@ -20,10 +21,6 @@ from tui.session.schema import Session
 
 if TYPE_CHECKING:
     from tui.engine.loading import Loaded
-
-LLAMA_CPP = (
-    "put the folder of a built llama.cpp into UNSLOTH_LLAMA_CPP_PATH, or set UNSLOTH_AUTO_INSTALL=1 to let Unsloth fetch it"
-)
 
 
 def export_all(folder: RunFolder, session: Session, loaded: Loaded, emit: Emit, stopped: Callable[[], bool]) -> None:
@@ -39,7 +36,7 @@ def export_all(folder: RunFolder, session: Session, loaded: Loaded, emit: Emit, 
             write_record(target, _record(folder, kind, session, target, started))
         except Exception as error:
             reason = explain(error)
-            advice = LLAMA_CPP if "llama.cpp" in reason.text else reason.advice
+            advice = llama_cpp.ADVICE if "llama.cpp" in reason.text else reason.advice
             emit(Warned(code="export", text=f"{kind} was not written: {reason.text}", advice=advice))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tui import words
+from tui.machine import llama_cpp
 from tui.machine.box import Disk, Home, Hub, Memory, Packages, Python, Terminal
 from tui.machine.finding import Finding
 
@@ -93,10 +94,7 @@ def judge_llama_cpp(folder: Path | None) -> Finding:
     """What exporting GGUF needs."""
     if folder:
         return Finding("llama.cpp", "ok", str(folder))
-    advice = (
-        "put the folder of a built llama.cpp into UNSLOTH_LLAMA_CPP_PATH, or let Unsloth fetch it (UNSLOTH_AUTO_INSTALL=1)"
-    )
-    return Finding("llama.cpp", "missing", "not here: no export to GGUF", advice)
+    return Finding("llama.cpp", "missing", "not here: no export to GGUF", llama_cpp.ADVICE)
 
 
 def judge_terminal(terminal: Terminal) -> Finding:

@@ -19,6 +19,10 @@ SOURCES = ("src", "ggml", "common")
 PREBUILT = "UNSLOTH_PREBUILT_INFO.json"
 """What Unsloth looks for before it takes a folder for llama.cpp: all of the folders, or this file."""
 SCRIPTS = (CONVERTER, "conversion", "gguf-py")
+ADVICE = (
+    "put the folder of a built llama.cpp into UNSLOTH_LLAMA_CPP_PATH, or set UNSLOTH_AUTO_INSTALL=1 to let Unsloth fetch it"
+)
+"""What to do where it is not here."""
 
 
 def llama_cpp_folder() -> Path | None:
@@ -29,6 +33,11 @@ def llama_cpp_folder() -> Path | None:
         return found
     place = Path(program).resolve()
     return next((folder for folder in list(place.parents)[:3] if (folder / CONVERTER).is_file()), None)
+
+
+def may_be_fetched() -> bool:
+    """Whether the user lets Unsloth fetch it, and install what it needs, whenever it is not here."""
+    return os.environ.get("UNSLOTH_AUTO_INSTALL") == "1"
 
 
 def program_in(folder: Path, name: str) -> Path | None:

@@ -17,7 +17,7 @@ from tui.catalog.local import ModelCard, ModelError, is_path, read_model
 from tui.catalog.shape import ModelShape
 from tui.machine.host import free_disk_bytes
 from tui.machine.hub_access import is_offline
-from tui.machine.llama_cpp import CONVERTER, llama_cpp_folder
+from tui.machine.llama_cpp import CONVERTER, llama_cpp_folder, may_be_fetched
 from tui.machine.memory import BYTES_16, NF4_BYTES
 from tui.run.export_base import HUB_NAME, base_card, hub_name, is_quantised, sixteen_bit_name
 from tui.run.export_commands import Export, Push
@@ -231,7 +231,7 @@ def _llama_problems(asked: Export) -> Iterator[str]:
         return
     if is_offline():
         yield f"llama.cpp is not here, and without a network Unsloth cannot fetch it; {PROGRAMS}"
-    elif not asked.fetch_llama_cpp and os.environ.get("UNSLOTH_AUTO_INSTALL") != "1":
+    elif not asked.fetch_llama_cpp and not may_be_fetched():
         yield f"llama.cpp is not here; {PROGRAMS}, or let Unsloth fetch it (--fetch-llama-cpp, which may call apt-get)"
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import symtable
 from collections.abc import Iterator
 
+from tui.machine import llama_cpp
 from tui.machine.gpu import read_gpus
-from tui.machine.llama_cpp import llama_cpp_folder
 from tui.resources import expanded
 from tui.session.problem import Problem
 from tui.session.schema import Session
@@ -28,13 +27,9 @@ def missing(session: Session) -> Iterator[Problem]:
     if session.model.attn_implementation == "flash_attention_2" and importlib.util.find_spec("flash_attn") is None:
         text = "the package flash_attn is not installed here"
         yield Problem("model.attn_implementation", text, mend={"model.attn_implementation": "auto"})
-    if "gguf" in session.export.kinds and llama_cpp_folder() is None and os.environ.get("UNSLOTH_AUTO_INSTALL") != "1":
-        text = (
-            "llama.cpp is not here; UNSLOTH_LLAMA_CPP_PATH names its folder, "
-            "and UNSLOTH_AUTO_INSTALL=1 lets Unsloth fetch it and install what it needs"
-        )
+    if "gguf" in session.export.kinds and llama_cpp.llama_cpp_folder() is None and not llama_cpp.may_be_fetched():
         kinds = tuple(kind for kind in session.export.kinds if kind != "gguf")
-        yield Problem("export.kinds", text, mend={"export.kinds": kinds})
+        yield Problem("export.kinds", f"llama.cpp is not here; {llama_cpp.ADVICE}", mend={"export.kinds": kinds})
     yield from _device(session.model.device)
 
 

@@ -18,7 +18,7 @@ from tui.engine.export.fetch import fetch
 from tui.engine.failures import explain
 from tui.engine.placing import bring_to_disk, put_back, put_in_place
 from tui.machine.host import folder_bytes
-from tui.machine.llama_cpp import as_unsloth_wants, llama_cpp_folder
+from tui.machine.llama_cpp import as_unsloth_wants, llama_cpp_folder, may_be_fetched
 from tui.run import commands, events
 from tui.run.export_ahead import Ahead, look_ahead, model_files
 from tui.run.export_commands import Export
@@ -201,7 +201,8 @@ class Job:
         if self.asked.to == "gguf":
             here = llama_cpp_folder()
             # what is here is never replaced: Unsloth would delete the folder to fetch another llama.cpp
-            found["UNSLOTH_AUTO_INSTALL"] = "1" if self.asked.fetch_llama_cpp and here is None else "0"
+            fetches = here is None and (self.asked.fetch_llama_cpp or may_be_fetched())
+            found["UNSLOTH_AUTO_INSTALL"] = "1" if fetches else "0"
             found |= {"UNSLOTH_LLAMA_CPP_PATH": str(as_unsloth_wants(here))} if here else {}
         return found
 
