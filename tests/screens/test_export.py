@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Checkbox, DataTable, Input, Static
+from textual.widgets import DataTable, Input, Static
 
 from tests.screens.conftest import until
 from tests.screens.test_runs import made, opened
@@ -94,7 +94,7 @@ async def test_what_is_chosen_is_asked_for_and_what_cannot_be_made_is_not(
         screen.query_one("#weights", Choice).value = "20"
         assert not screen.query_one("#named").display
         screen.query_one("#repository", Input).value = "ada/small"
-        screen.query_one("#private", Checkbox).value = False
+        screen.query_one("#private", Choice).value = "public"
         await until(pilot, lambda: screen.query_one("#named").display)  # others have no such folder
         await pilot.press("ctrl+e")
         await until(pilot, lambda: started)

@@ -12,7 +12,7 @@ from textual.getters import query_one
 from textual.reactive import var
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Input, Label, Static
+from textual.widgets import Input, Label
 
 from tui.run.preflight import Findings, investigate, relevant
 from tui.screens.base import PlaceScreen
@@ -24,6 +24,7 @@ from tui.session.schema import Session
 from tui.widgets.field_row import FieldRow
 from tui.widgets.foreign import foreign
 from tui.widgets.form import Form, SectionFields
+from tui.widgets.hanging import Hanging
 
 PAUSE_S = 0.4
 """So long after the last change the files are looked at again."""
@@ -53,7 +54,7 @@ class TuneScreen(PlaceScreen):
     session: var[Session] = var(Session)
 
     form = query_one(Form)
-    outcome = query_one("#outcome", Static)
+    outcome = query_one("#outcome", Hanging)
     help_text = query_one("#help", Label)
     search_line = query_one("#search", Input)
 
@@ -74,7 +75,7 @@ class TuneScreen(PlaceScreen):
                 )
                 yield Form(self.session)
             with VerticalScroll(id="outcome-box", can_focus=False):
-                yield Static("", id="outcome", markup=False)
+                yield Hanging("", id="outcome", markup=False)
         yield Label("", id="help", markup=False)
 
     def on_mount(self) -> None:
@@ -120,7 +121,7 @@ class TuneScreen(PlaceScreen):
         self.form.problems = by_key
         ahead, memory = outlook(self.session, self.findings.facts), self.findings.ground.forecast(self.session)
         told = [*outlook_lines(self.session, ahead, memory), "", *problem_lines(problems)]
-        self.outcome.update(foreign("\n".join(told)))
+        self.outcome.update("\n".join(told))
         if self.seen:
             self.post_message(Judged(sum(problem.blocking for problem in problems)))
         self.show_help()

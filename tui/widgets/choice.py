@@ -39,8 +39,8 @@ class Choice(Widget, can_focus=True):
         def control(self) -> Choice:
             return self.choice
 
-    def __init__(self, words: tuple[str, ...], value: str, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, words: tuple[str, ...], value: str, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         self.words = words
         self.set_reactive(Choice.value, value)
 

@@ -28,4 +28,4 @@ class TwoEnds(Widget):
         room = max(0, width - right.cell_length - (GAP if right else 0))
         left = foreign(self.left).truncate(room, ellipsis=True, pad=False)
         gap = " " * max(0, width - left.cell_length - right.cell_length)
-        return Content.assemble(left, gap, right.stylize(self.get_visual_style("two-ends--right", partial=True)))
+        return Content.assemble(left, gap, right.stylize(self.get_visual_style("two-ends--right")))

@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.getters import query_one
-from textual.widgets import Button, Checkbox, DataTable, Input, Label, OptionList, Static
+from textual.widgets import Button, DataTable, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.catalog.local import is_path
@@ -31,7 +31,7 @@ from tui.widgets.choice import Choice
 from tui.widgets.foreign import cell, foreign, plain
 
 REFRESH_S = 1.0
-RESULT = "result"
+RESULT, PRIVATE, FETCH = "result", "private", "yes"
 KINDS: tuple[ExportKind, ...] = tuple(export_text.KINDS)
 NEWEST_CHECKPOINTS = 8
 
@@ -80,8 +80,9 @@ class ExportDialog(Dialog[None]):
             with Horizontal(id="push"):
                 yield Label("Push to")
                 yield Input(placeholder="owner/name on the hub, or nothing", id="repository", compact=True)
-                yield Checkbox("private", True, id="private", compact=True)
-                yield Checkbox("fetch llama.cpp", False, id="fetch", compact=True, classes="-gguf")
+                yield Choice((PRIVATE, "public"), PRIVATE, id="private")
+                yield Label("fetch llama.cpp", classes="-gguf")
+                yield Choice(("no", FETCH), "no", id="fetch", classes="-gguf")
             with Horizontal(id="named"):
                 yield Label("Base model")
                 yield Input(placeholder="owner/name on the hub, where others find it", id="base", compact=True)
@@ -117,7 +118,7 @@ class ExportDialog(Dialog[None]):
         weights = self.query_one("#weights", Choice).value
         typed = self.query_one("#quantisations", Input).value
         repository = self.query_one("#repository", Input).value.strip()
-        private, base = self.query_one("#private", Checkbox).value, self.query_one("#base", Input).value.strip()
+        private, base = self.query_one("#private", Choice).value == PRIVATE, self.query_one("#base", Input).value.strip()
         push = Push(repository, private=private, base=base) if repository else None
         return export_jobs.request(
             self.run_folder,
@@ -125,7 +126,7 @@ class ExportDialog(Dialog[None]):
             [word.strip().lower() for word in typed.split(",") if word.strip()],
             None if weights == RESULT else int(weights),
             push,
-            fetch_llama_cpp=self.query_one("#fetch", Checkbox).value,
+            fetch_llama_cpp=self.query_one("#fetch", Choice).value == FETCH,
         )
 
     def on_option_list_option_highlighted(self) -> None:
@@ -136,9 +137,6 @@ class ExportDialog(Dialog[None]):
         self.action_export()
 
     def on_choice_changed(self) -> None:
-        self.look()
-
-    def on_checkbox_changed(self) -> None:
         self.look()
 
     def on_input_changed(self) -> None:
