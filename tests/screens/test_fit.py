@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,3 +135,18 @@ async def test_an_engine_that_ends_says_why(desk: Session, engine: RunFolder) ->
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, FitDialog))
         assert len(list(kept())) == 2
+
+
+async def test_a_stop_that_cannot_be_written_is_said_and_nothing_ends(
+    desk: Session, engine: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with UnslothTui(desk).run_test(size=(80, 24)) as pilot:
+        dialog, _ = await measuring(pilot, engine)
+        monkeypatch.setattr("tui.run.fitter.send", _is_full)
+        await pilot.press("x")
+        await until(pilot, lambda: any("No space left" in it.message for it in pilot.app._notifications))
+        assert not dialog.stopping and dialog.is_current
+
+
+def _is_full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

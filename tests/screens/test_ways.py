@@ -89,6 +89,19 @@ async def test_bad_data_is_explained_where_it_is_chosen(desk: Session, tmp_path:
         assert complaint in shown(app, "#summary")
 
 
+async def test_a_path_in_the_home_of_nobody_is_not_there(desk: Session) -> None:
+    app = UnslothTui(desk)
+    async with app.run_test(size=(160, 40)) as pilot:
+        await pilot.press("f3")
+        entry = app.screen.query_one("#source", Input)
+        entry.focus()
+        entry.value = "~nobody-of-that-name/x.jsonl"
+        await pilot.press("enter")
+        await settled(pilot)
+        assert "~nobody-of-that-name/x.jsonl" in app.session.data.source
+        assert "there is no file" in shown(app, "#summary")
+
+
 async def test_typing_in_the_form_changes_the_session(desk: Session) -> None:
     app = UnslothTui(desk)
     async with app.run_test() as pilot:

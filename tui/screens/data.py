@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -15,7 +14,7 @@ from textual.widgets import ContentSwitcher, DataTable, Input, Label
 
 from tui.data.examples import Example
 from tui.data.readers.places import is_hub_name
-from tui.resources import resource
+from tui.resources import expanded, resource
 from tui.run.events import Inspected
 from tui.run.pace import seconds_per_example
 from tui.screens.data_findings import Findings
@@ -221,4 +220,4 @@ class DataScreen(RowsScreen):
 
 def absolute(typed: str) -> str:
     """A path from the root; a name on the hub stays as it is."""
-    return typed if is_hub_name(typed) else str(Path(typed).expanduser().absolute())
+    return typed if is_hub_name(typed) else str(expanded(typed).absolute())

@@ -231,4 +231,4 @@ def _cost(state: RunState) -> Rows:
     energy, watts = figures.energy_wh(state), figures.mean_watts(state)
     if energy is None or watts is None:
         return []
-    return [("energy", f"{energy:.3g} Wh, {watts:.0f} W")]
+    return [("energy", f"{words.number(energy)} Wh, {watts:.0f} W")]

@@ -97,8 +97,7 @@ class ExportDialog(Dialog[None]):
 
     def checkpoints(self) -> Iterable[str]:
         """The updates after which there is a checkpoint, the newest first."""
-        found = [path.name.partition("-")[2] for path in self.run_folder.checkpoints.glob("checkpoint-*")]
-        return tuple(sorted((name for name in found if name.isdecimal()), key=int, reverse=True)[:NEWEST_CHECKPOINTS])
+        return tuple(map(str, self.run_folder.checkpoint_paths()))[:NEWEST_CHECKPOINTS]
 
     def on_mount(self) -> None:
         self.table.add_columns("name", "size", "state")

@@ -113,8 +113,12 @@ class FitDialog(Dialog[Values | None]):
     def action_stop(self) -> None:
         """End with the best so far."""
         if self.fitter and not self.fitter.told.done:
-            self.fitter.stop()
-            self.stopping = True
+            try:
+                self.fitter.stop()
+            except OSError as error:
+                self.notify(plain(str(error)), severity="error", markup=False)
+            else:
+                self.stopping = True
 
     def action_take(self, answer: str) -> None:
         """Close, and change the session to one of the answers."""
