@@ -23,12 +23,12 @@ from tui.engine.inspecting import telling
 from tui.engine.loading import Loaded
 from tui.engine.processes import Cancelled
 from tui.engine.writing import Turn
+from tui.resources import expanded
 from tui.run.commands import AnswerSet
 from tui.run.events import Answered, PhaseChanged, Voice
 from tui.session import file
 from tui.session.schema import Session
 from tui.session.sections.data import DataSection
-from tui.resources import expanded
 
 CHUNK = 64
 """Prompts that one voice answers before the next one does, so that pairs are seen before the end of a long set."""

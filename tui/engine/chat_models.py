@@ -12,12 +12,12 @@ from tui.catalog.shape import ModelShape
 from tui.engine.checkpoints import checkpoints_of, what_is_wrong
 from tui.machine.chat_memory import chat_bytes
 from tui.machine.gpu import read_gpus
+from tui.resources import expanded
 from tui.run.folder import RunFolder
 from tui.session import file
 from tui.session.schema import Session
 from tui.words import device as device_words
 from tui.words import size
-from tui.resources import expanded
 
 DEEPEST = 2
 """Folders of a run between it and what can be talked to: ``checkpoints/checkpoint-8``."""

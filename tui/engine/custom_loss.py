@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tui.resources import expanded
 from tui.session.file import SessionError
 from tui.session.problem import Problem
-from tui.resources import expanded
 
 KEY = "training.custom_loss"
 

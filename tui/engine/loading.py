@@ -23,11 +23,11 @@ from tui.engine.arguments import adapter_arguments, loading_arguments
 from tui.engine.together import Together
 from tui.engine.writing import Writer
 from tui.machine.gpu import read_gpus, uuid_of
+from tui.resources import expanded
 from tui.run.events import MemoryMeasured
 from tui.run.folder import RunFolder
 from tui.session.schema import Session
 from tui.session.sections.data import JINJA, DataSection
-from tui.resources import expanded
 
 QUANTISED = re.compile("(-unsloth)?-bnb-4bit$")
 REWRITING = ("pissa", "olora", "loftq")

@@ -13,6 +13,7 @@ from huggingface_hub import try_to_load_from_cache
 
 from tui import words
 from tui.catalog.local import is_path
+from tui.resources import expanded
 from tui.run.events import StepDone
 from tui.run.exports import Exported, Record, uses
 from tui.run.folder import RunFolder
@@ -21,7 +22,6 @@ from tui.run.watcher import read_state
 from tui.session import file
 from tui.session.diff import differences
 from tui.session.schema import Session
-from tui.resources import expanded
 
 CARD = "README.md"
 CURVE_ROWS = 12
