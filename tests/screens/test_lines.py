@@ -12,6 +12,8 @@ from tui.widgets.two_ends import TwoEnds
 
 
 def test_a_long_value_goes_on_below_its_beginning_and_a_long_name_does_not_push_it_out() -> None:
+    sign = "✗ Model: no model is chosen"
+    assert [line.plain.rstrip() for line in Hanging(sign).lines(20)] == ["✗ Model: no model is", "  chosen"]
     told = "weights        a/very/long/path/of/one/word\n  no GPU is here, sorry\n\nof no value at all, but long"
     shown = [line.plain.rstrip() for line in Hanging(told).lines(31)]
     assert shown == [

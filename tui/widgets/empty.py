@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from textual.content import Content
-from textual.widgets import Static
+
+from tui.widgets.hanging import Hanging
 
 
-class Empty(Static):
+class Empty(Hanging):
     """A title, and lines of ``key  what it does``."""
 
     def __init__(self, title: str, *lines: str) -> None:

@@ -10,12 +10,12 @@ from textual.widgets import Static
 
 from tui.widgets.foreign import foreign
 
-BEFORE_VALUE = re.compile(r" *(?:\S+(?: \S+)* {2,})?(?=\S)")
-"""The indent of a line, and the name before two spaces or more."""
+BEFORE_VALUE = re.compile(r" *(?:[✗!✓•] |\S+(?: \S+)* {2,})?(?=\S)")
+"""The indent of a line, and its sign, or the name before two spaces or more."""
 
 
 class Hanging(Static):
-    """Shows a text that may come from anywhere."""
+    """Shows Content, or a text that may come from anywhere."""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self.lines(width))
@@ -25,7 +25,8 @@ class Hanging(Static):
 
     def lines(self, width: int) -> list[Content]:
         """The text in lines of at most `width` columns of the terminal."""
-        lines = foreign(str(self.content)).split("\n", allow_blank=True) if width else []
+        told = self.content if isinstance(self.content, Content) else foreign(str(self.content))
+        lines = told.split("\n", allow_blank=True) if width else []
         return [part for line in lines for part in _hung(line, width)]
 
 

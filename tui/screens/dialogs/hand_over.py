@@ -21,6 +21,7 @@ from tui.session.problem import Problem
 from tui.session.schema import Session
 from tui.widgets.choice import Choice
 from tui.widgets.foreign import foreign, plain
+from tui.widgets.hanging import Hanging
 
 PLACES: dict[str, Place] = {"Slurm": "slurm", "SkyPilot": "skypilot"}
 
@@ -36,7 +37,7 @@ class HandOverDialog(Dialog[RunFolder | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close", show=False)]
 
     choice = query_one("#to", Choice)
-    found = query_one("#found", Static)
+    found = query_one("#found", Hanging)
     script = query_one("#script", Static)
 
     def __init__(self, session: Session, agreed: Callable[[Session], Awaitable[bool]]) -> None:
@@ -51,7 +52,7 @@ class HandOverDialog(Dialog[RunFolder | None]):
                 yield Label("Hand this session to", classes="section")
                 yield Choice(tuple(PLACES), next(iter(PLACES)), id="to")
             with VerticalScroll(id="found-box", can_focus=False):
-                yield Static("", id="found", markup=False)
+                yield Hanging("", id="found", markup=False)
             with VerticalScroll(id="script-box"):
                 yield Static("", id="script", markup=False)
             with Horizontal(classes="buttons"):
@@ -89,7 +90,7 @@ class HandOverDialog(Dialog[RunFolder | None]):
     def show(self, text: str) -> None:
         """What was found, and which buttons that leaves."""
         ready = self.problems is not None and not _blocking(self.problems)
-        self.found.update(foreign(text))
+        self.found.update(text)
         self.found.set_class(self.problems is not None and not ready, "-refused")
         for button in self.query("#write, #submit").results(Button):
             button.disabled = not ready
