@@ -114,8 +114,11 @@ async def test_what_was_found_goes_into_the_session_by_one_key_and_out_again_by_
 
 async def test_it_is_stopped_with_the_best_so_far_and_what_is_closed_is_kept(desk: Session, engine: RunFolder) -> None:
     async with UnslothTui(desk).run_test(size=(140, 40)) as pilot:
-        _, told = await measuring(pilot, engine)
+        dialog, told = await measuring(pilot, engine)
         await pilot.press("x")
+        tell(engine, replace(told, fraction=0.6))
+        await until(pilot, lambda: dialog.bar.progress == 0.6)
+        assert "stopping" in str(dialog.told.content), "what comes meanwhile does not say that nothing was asked"
         await until(pilot, lambda: getattr(asked(engine)[-1], "kind", "") == "cancel")
         assert getattr(asked(engine)[-1], "id", "") == told.id
         await pilot.press("escape")  # before the engine has answered

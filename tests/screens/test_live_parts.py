@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 
 import numpy as np
 
-from tests.screens.conftest import GPU
+from tests.screens.conftest import GPU, RECORDED
 from tests.screens.test_live import step
 from tui.machine.readings import GpuUser, HostReading
+from tui.run import events
 from tui.run.events import RankReading
-from tui.run.state import RunState, Series
+from tui.run.state import RunState, Series, fold
 from tui.screens.live_figures import essential_lines, groups
 from tui.widgets.curve_data import Columns, running_mean, thin
 from tui.widgets.gauges import gpu_gauges, host_gauges
@@ -79,3 +81,14 @@ def test_a_strip_shows_the_oldest_first() -> None:
     assert sparkline([0.0, 0.5, 1.0], 3) == "▁▅█"
     assert sparkline([0.5], 4) == "▅▅▅▅"
     assert sparkline([], 4) == ""
+
+
+def test_no_figure_moves_another_while_a_run_goes_on() -> None:
+    state, seen = RunState(), set()
+    for line in RECORDED.read_bytes().splitlines():
+        event = events.from_line(line)
+        state = fold(state, event) if event else state
+        if state.started and not state.ended:
+            *rows, _, _ = essential_lines(state, state.last_event, 0)  # the last two are for what has gone wrong
+            seen.add(tuple(re.split(r" {2,}", row)[0].replace("so far", "left") for row in rows))
+    assert seen == {("update", "left", "ends", "", "loss", "held out", "", "speed", "memory", "")}
