@@ -115,10 +115,11 @@ def answer_lines(state: RunState, session: Session | None) -> list[str]:
 
 
 def phase_lines(state: RunState) -> list[str]:
-    """What was done so far, with the time each took."""
+    """What was done so far, with the time each took; the last goes on, or is where it failed."""
+    last = "✗" if state.failure else "▶"
     ends = [*(phase.time for phase in state.phases), state.last_event][1:]
     return [
-        f"{'✓' if phase is not state.phases[-1] else '▶'} {phase.phase:11}{words.seconds(end - phase.time):>11}"
+        f"{'✓' if phase is not state.phases[-1] else last} {phase.phase:11}{words.seconds(end - phase.time):>11}"
         for phase, end in zip(state.phases, ends, strict=True)
     ]
 
