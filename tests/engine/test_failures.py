@@ -29,7 +29,7 @@ OutOfMemoryError = type("OutOfMemoryError", (RuntimeError,), {})
         (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"), "disk-full", "disk"),
         (RuntimeError("basic_ios::clear: iostream error"), "disk-full", "disk"),
         (OSError(errno.EROFS, "Read-only file system"), "error", "read-only"),
-        (OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "out-of-memory", "2.00 GiB"),
+        (OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "out-of-memory", "2 GiB more"),
         (RuntimeError("[enforce fail] not enough memory: you tried to allocate 8 bytes"), "out-of-memory", "8 bytes"),
         (OSError("We couldn't connect to 'https://huggingface.co'"), "hub", "connect"),
         (httpx.ReadTimeout("timed out"), "hub", "the hub does not answer as it should: timed out"),
