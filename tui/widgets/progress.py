@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from textual.widgets import ProgressBar
 
+SEEN = 200
+"""So many states of the bar can be told apart; to draw others would be bytes over a slow line for nothing."""
+
 
 class Progress(ProgressBar):
     """The bar of whatever is being done now."""
@@ -13,5 +16,5 @@ class Progress(ProgressBar):
 
     def show(self, fraction: float | None) -> None:
         """Draw a fraction of 1, or None."""
-        self.update(total=None if fraction is None else 1.0, progress=fraction or 0.0)
+        self.update(total=None if fraction is None else 1.0, progress=int((fraction or 0.0) * SEEN) / SEEN)
         self.query_one("#percentage").visible = fraction is not None
