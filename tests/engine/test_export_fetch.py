@@ -19,6 +19,7 @@ def downloads() -> list[psutil.Process]:
     return [it for it in there if "tui.catalog.download" in it.cmdline()]
 
 
+@pytest.mark.slow
 def test_a_cancelled_download_ends_and_the_next_one_brings_the_model_with_its_bytes_told(hub: Hub) -> None:
     hub.add(NAME, small_model(weights=256_000))
     hub.speeds[f"/{NAME}/resolve/"] = 400_000

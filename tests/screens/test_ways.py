@@ -79,6 +79,7 @@ async def test_what_the_data_says_is_shown_and_never_obeyed(desk: Session, tmp_p
     ("text", "complaint"),
     [("", "is empty"), ("{}\nnot json\n", "line 2: it is not JSON"), ('{"n": 1}\n', "no row holds any text")],
 )
+@pytest.mark.slow
 async def test_bad_data_is_explained_where_it_is_chosen(desk: Session, tmp_path: Path, text: str, complaint: str) -> None:
     source = tmp_path / "bad.jsonl"
     source.write_text(text)
@@ -89,6 +90,7 @@ async def test_bad_data_is_explained_where_it_is_chosen(desk: Session, tmp_path:
         assert complaint in shown(app, "#summary")
 
 
+@pytest.mark.slow
 async def test_a_path_in_the_home_of_nobody_is_not_there(desk: Session) -> None:
     app = UnslothTui(desk)
     async with app.run_test(size=(160, 40)) as pilot:
@@ -115,6 +117,7 @@ async def test_typing_in_the_form_changes_the_session(desk: Session) -> None:
 
 
 @pytest.mark.parametrize(("typed", "complaint"), [("fast", "should be a number"), ("-1", "greater than 0")])
+@pytest.mark.slow
 async def test_a_wrong_value_is_refused_beside_it_and_stays_to_be_mended(desk: Session, typed: str, complaint: str) -> None:
     app = UnslothTui(desk)
     async with app.run_test() as pilot:
@@ -128,6 +131,7 @@ async def test_a_wrong_value_is_refused_beside_it_and_stays_to_be_mended(desk: S
         assert rate.query_one(Input).value == typed
 
 
+@pytest.mark.slow
 async def test_every_field_of_the_schema_can_be_reached(desk: Session) -> None:
     app = UnslothTui(desk)
     async with app.run_test(size=(120, 60)) as pilot:
@@ -181,6 +185,7 @@ async def test_a_damaged_session_is_refused_with_its_problems(tmp_path: Path) ->
         await until(pilot, lambda: "did you mean training.learning_rate" in shown(app, ".complaint"))
 
 
+@pytest.mark.slow
 async def test_a_finished_run_is_opened_from_the_list(demo_run: RunFolder) -> None:
     app = UnslothTui()
     async with app.run_test() as pilot:
@@ -191,6 +196,7 @@ async def test_a_finished_run_is_opened_from_the_list(demo_run: RunFolder) -> No
         assert app.current_mode == "live"
 
 
+@pytest.mark.slow
 async def test_stopping_a_run_that_is_over_says_so(demo_run: RunFolder) -> None:
     app = UnslothTui(run=demo_run)
     async with app.run_test() as pilot:
@@ -208,6 +214,7 @@ async def test_nobody_to_talk_to_is_said_and_what_was_typed_stays() -> None:
         assert "nobody to talk to" in app.screen.query_one("#who", TwoEnds).left
 
 
+@pytest.mark.slow
 async def test_a_run_is_shown_in_other_themes_too(demo_run: RunFolder) -> None:
     app = UnslothTui(run=demo_run)
     async with app.run_test() as pilot:
@@ -220,6 +227,7 @@ async def test_a_run_is_shown_in_other_themes_too(demo_run: RunFolder) -> None:
             assert [line.text.rstrip() for line in app.screen._compositor.render_strips()] == before
 
 
+@pytest.mark.slow
 async def test_fast_typing_ends_with_what_was_typed(desk: Session) -> None:
     """Each key is an edit that comes back from the window later: none of them may undo the next."""
     app = UnslothTui(desk)
@@ -275,6 +283,7 @@ async def test_leaving_keeps_a_session_that_was_not_saved(desk: Session, home: P
     assert file.parse(draft.read_text()).model.name == desk.model.name
 
 
+@pytest.mark.slow
 async def test_a_home_that_cannot_be_written_is_said_and_the_window_lives(
     desk: Session, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
