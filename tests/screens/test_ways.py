@@ -301,7 +301,7 @@ async def test_a_home_that_cannot_be_written_is_said_and_the_window_lives(
 async def test_a_slow_look_does_not_keep_the_window_open(desk: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hub that accepts and never answers must not hold the terminal."""
     never = threading.Event()
-    monkeypatch.setattr("tui.screens.model.describe_model", lambda *_: never.wait(60))
+    monkeypatch.setattr("tui.screens.model_cards.describe_model", lambda *_: never.wait(60))
     app = UnslothTui(desk)
     async with app.run_test() as pilot:
         await pilot.pause()
