@@ -23,6 +23,7 @@ from tui.run import events
 from tui.run.commands import Fit
 from tui.run.fit_search import FIRST_UPDATES, best
 from tui.session import file
+from tui.session.schema import Session
 
 WORDS = ("one", "two", "word", "house", "tree", "water", "light", "day", "hand", "year")
 KINDS: dict[str, Any] = {"same": ["same"], "precision": ["same", "precision"], "packing": ["same", "precision", "packing"]}
@@ -33,6 +34,17 @@ def write_rows(path: Path, tokens: int) -> None:
     draw = random.Random(0)
     lengths = [max(8, round(draw.gauss(tokens, tokens / 3))) for _ in range(2000)]
     path.write_text("".join(json.dumps({"text": " ".join(draw.choices(WORDS, k=length))}) + "\n" for length in lengths))
+
+
+def notebook(model: str, data: Path, updates: int) -> Session:
+    """The notebook's settings, which are those of a session where nothing is said."""
+    told: dict[str, dict[str, Any]] = {
+        "model": {"name": model, "max_seq_length": 2048},
+        "data": {"source": str(data)},
+        "training": {"max_steps": updates},
+        "chat": {"keep_loaded_minutes": 0},
+    }
+    return file.from_table(told)
 
 
 def main() -> None:
@@ -46,8 +58,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch) / "rows.jsonl"
         write_rows(data, given.tokens)
-        told = {"model": {"name": given.model, "max_seq_length": 2048}, "data": {"source": str(data)}}
-        session = file.from_table(told | {"training": {"max_steps": 2000}})
+        session = notebook(given.model, data, 2000)
         found = run(Fit(id="bench", session=file.dumps(session), within_s=60 * given.minutes))
         grid = run(Fit(id="grid", session=file.dumps(session), within_s=3600), every=True) if given.grid else None
     report(rows_of(found, grid), given.json, found=asdict(found), grid=asdict(grid) if grid else None)

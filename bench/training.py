@@ -1,6 +1,7 @@
 """``python bench/training.py MODEL [--steps 30] [--rounds 2] [--four-bit] [--json FILE]``: a run against the bare script.
 
-The median seconds of an update of both after the first five, in turns, and bare / ours; the bar is 0.99.
+The median seconds of an update of both after the first five, in turns, and bare / ours; the bar is 0.99. Where updates are
+bound by launching kernels, one round says little: others on the same host slow down either.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("--four-bit", action="store_true")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    rows = []
+    rows: list[Row] = []
     for number in range(1, given.rounds + 1):
         with tempfile.TemporaryDirectory() as scratch:
             os.environ["UNSLOTH_TUI_HOME"] = f"{scratch}/home"
@@ -40,6 +41,8 @@ def main() -> None:
             rows.append(
                 Row(f"an update, round {number}", _ours(given.model, given.steps, given.four_bit), bare=bare, bar=BAR)
             )
+    fastest = min(row.bare or 0.0 for row in rows)
+    rows.append(Row("the fastest round of each", min(row.ours for row in rows), bare=fastest, bar=BAR))
     report(rows, given.json)
 
 

@@ -80,7 +80,13 @@ def test_whatever_is_not_ok_comes_with_what_to_do(facts: Facts) -> None:
 
 OTHERS = [
     ("python", {"python": Python((3, 14, 0), "/v", "Linux x86_64")}, "limited", "tested with Python 3.11 and 3.12"),
-    ("torch", {"packages": Packages(VERSIONS | {"torch": "2.11.0+cu130"}, VERSIONS)}, "limited", "tested with 1.0"),
+    ("torch", {"packages": Packages(VERSIONS | {"torch": "2.11.0+cu130"}, VERSIONS)}, "limited", "1.5 times as long"),
+    (
+        "torch",
+        {"packages": Packages(VERSIONS | {"torch": "2.13.0"}, VERSIONS)},
+        "limited",
+        "tested with 1.0: install torch==1.0",
+    ),
     ("torch", {"packages": Packages(VERSIONS | {"torch": "1.0+cu130"}, VERSIONS)}, "ok", ""),
     ("torch", {"packages": Packages({"torch": "2.11.0"}, {})}, "ok", ""),
     ("unsloth", {"packages": Packages({}, VERSIONS)}, "missing", "install unsloth==1.0"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tui.run.fit_events import Trial
-from tui.run.fit_search import Device, best, merged, search
+from tui.run.fit_search import Device, best, merged, search, speed
 from tui.run.fit_space import Candidate, candidates
 from tui.session.file import from_table, replace_values
 from tui.session.schema import Session
@@ -134,6 +134,10 @@ def test_what_is_predicted_not_to_fit_is_not_tried_and_the_session_itself_always
     trials = run(session(), card(calls=calls), fits=lambda candidate: False)
     changed = {key for it in trials for key in it.changes}
     assert trials[0].kind == "own" and changed <= {"training.dataloader_num_workers", "training.torch_compile"}
+
+
+def test_one_update_that_compiles_does_not_make_a_setting_look_slow() -> None:
+    assert speed([1200, 1300, 1250], [0.20, 1.40, 0.25]) == pytest.approx(5000)
 
 
 def test_a_setting_that_is_hardly_faster_is_no_reason_to_change() -> None:

@@ -31,7 +31,7 @@ from tui.machine.memory import predict
 from tui.run import events
 from tui.run.commands import Fit
 from tui.run.fit_events import Fitted, Trial
-from tui.run.fit_search import Device, merged, search
+from tui.run.fit_search import Device, merged, search, speed
 from tui.run.fit_space import Candidate, candidates
 from tui.run.fits import keep
 from tui.run.figures import flops_a_token
@@ -173,7 +173,7 @@ class Fitting:
         if watch.cancelled or not watch.seconds:
             raise OutOfTime
         seconds = median(watch.seconds)
-        rate = sum(watch.tokens) / sum(watch.seconds)
+        rate = speed(watch.tokens, watch.seconds)
         peak = torch.cuda.max_memory_reserved() if torch.cuda.is_available() else 0
         return replace(
             trial,

@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 MOE_BACKEND = "UNSLOTH_MOE_BACKEND"
 STREAM = "_cuda_getCurrentRawStream"
@@ -51,18 +52,34 @@ def without_touching_a_gpu() -> Iterator[None]:
     stream of each GPU, which makes a context there: without a context that is the default stream, 0.
     """
     import torch
+    import torch._dynamo.device_interface  # which would keep the answer in a class, where it cannot be taken back
 
     chosen, asked = MOE_BACKEND in os.environ, getattr(torch._C, STREAM, None)
     os.environ.setdefault(MOE_BACKEND, "native_torch")
+
+    def answer(number: int) -> int:
+        return asked(number) if asked and _has_context(number) else 0
+
     if asked:
-        setattr(torch._C, STREAM, lambda number: asked(number) if _has_context(number) else 0)
+        setattr(torch._C, STREAM, answer)
     try:
         yield
     finally:
         if asked:
-            setattr(torch._C, STREAM, asked)
+            _replace(answer, asked)
         if not chosen:
             del os.environ[MOE_BACKEND]
+
+
+def _replace(before: Callable[..., Any], after: Callable[..., Any]) -> None:
+    """Put one function in the place of another wherever that is kept: by modules and drivers, to launch kernels with, and by
+    torch's compiler, which knows functions by what they are."""
+    for holder in gc.get_referrers(before):
+        kept = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
+        for name in [name for name, value in kept.items() if value is before]:
+            kept[name] = after
+        if before in kept:
+            kept[after] = kept.pop(before)
 
 
 def holds_gpu() -> bool:

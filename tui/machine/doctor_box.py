@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tui.machine.box import Disk, Home, Hub, Memory, Packages, Python, Terminal
 from tui.machine.finding import Finding
 
 TESTED_PYTHONS = ((3, 11), (3, 12))
+VARLEN_TORCH = (2, 12)
+"""The first torch whose own attention takes many examples of one row at once, as Unsloth wants it."""
 OPTIONAL = ("xformers", "flash-attn")
 DISK_LOW_BYTES, DISK_FULL_BYTES = 20 * 2**30, 2 * 2**30
 MEMORY_LOW_BYTES, MEMORY_OUT_BYTES = 8 * 2**30, 2 * 2**30
@@ -37,7 +40,9 @@ def judge_package(name: str, packages: Packages) -> Finding:
     if here is None:
         return Finding(name, "missing", "not installed", f"install {exactly} beside unsloth-tui")
     if pinned and here.partition("+")[0] != pinned:
-        return Finding(name, "limited", here, f"runs were tested with {pinned}: install {exactly}")
+        slower = name == "torch" and tuple(map(int, re.findall(r"\d+", here)[:2])) < VARLEN_TORCH
+        why = "; before 2.12 and without flash-attn, packed and unpadded rows take 1.5 times as long" if slower else ""
+        return Finding(name, "limited", here, f"runs were tested with {pinned}: install {exactly}{why}")
     return Finding(name, "ok", here)
 
 

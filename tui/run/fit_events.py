@@ -27,7 +27,7 @@ class Trial:
     why: str = ""
     """Why it was refused, in a sentence."""
     tokens_per_s: float = 0.0
-    """Without padding, over all updates that were timed."""
+    """Without padding, in the update in the middle of those that were timed."""
     seconds: float = 0.0
     """Of the update in the middle."""
     first_s: float = 0.0

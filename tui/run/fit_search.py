@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 from tui.run.fit_events import Kind, Trial
 from tui.run.fit_space import Candidate, families, family_of, predicted, variations
@@ -130,6 +131,15 @@ def _paying(candidate: Candidate, trial: Trial, before: Trial) -> Trial:
         return trial
     why = f"its first update takes {cost:.0f} s longer, and the others save {saved:.0f} s in all"
     return replace(trial, verdict="refused", why=why)
+
+
+def speed(tokens: Sequence[int], seconds: Sequence[float]) -> float:
+    """Tokens a second of updates: that of the one in the middle.
+
+    Now and then an update takes several times as long, when a kernel is compiled for a new shape, for instance. A whole
+    training does not notice that, and the few updates of a trial must not either.
+    """
+    return median(each / took for each, took in zip(tokens, seconds, strict=True))
 
 
 def training_s(candidate: Candidate, trial: Trial) -> float:
