@@ -19,6 +19,9 @@ from tui.session.problem import Problem
 from tui.session.schema import Session
 from tui.widgets.foreign import plain
 
+SLOW_S = 0.5
+"""A check that takes longer says that it is going on."""
+
 
 def problems_of(session: Session) -> list[Problem]:
     """All that keeps a session from being trained here, or should be known before."""
@@ -85,8 +88,9 @@ class StartApp(ChatApp):
 
     async def trainable(self, session: Session) -> bool:
         """Whether nothing stands in the way of training a session; says what does, and asks about code it brings."""
-        self.notify("checking the session …", timeout=2)
+        hint = self.set_timer(SLOW_S, lambda: self.notify("checking the session …", timeout=2))
         problems = await asyncio.to_thread(problems_of, session)
+        hint.stop()
         blocking = [f"{key}: {text}" for typed in self.refused.values() for key, text in typed.items()]
         blocking += [str(problem) for problem in problems if problem.blocking]
         if not blocking:

@@ -221,3 +221,13 @@ def test_a_waiting_run_leaves_the_queue_when_it_is_deleted(home: Path) -> None:
     write_holder(home / "queue.lock")
     trash.delete(queue.enqueue(from_table({})))
     assert queue.waiting() == [] and list_runs() == []
+
+
+def test_a_waiting_run_whose_engine_still_holds_its_model_stays_where_it_is(home: Path) -> None:
+    home.mkdir()
+    write_holder(home / "queue.lock")
+    folder = queue.enqueue(from_table({}))
+    write_holder(folder.lock)
+    with pytest.raises(trash.StillRunning, match="still has an engine"):
+        trash.delete(folder)
+    assert [ticket.folder for ticket in queue.waiting()] == [folder]

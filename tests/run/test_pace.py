@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,14 @@ def test_damaged_measurements_and_a_full_disk_take_no_other_measurement_with_the
     assert [it.seconds_per_example for it in fits.kept()] == [0.5, 0.5]
     monkeypatch.setattr(fits, "place", lambda: home / "fits.jsonl" / "no folder")
     fits.keep(session_of(), measured)
+
+
+def test_windows_that_measure_at_once_lose_nothing_and_the_oldest_measurements_go() -> None:
+    measured = Fitted(id="1", device="CPU", trials=(Trial({}, "own", "as it is", seconds=1.0, examples=2),))
+    with ThreadPoolExecutor(8) as windows:
+        list(windows.map(lambda _: fits.keep(session_of(), measured), range(40)))
+    assert len(list(fits.kept())) == 40
+    line = fits.place().read_text().splitlines()[0] + "\n"
+    fits.place().write_text(line * (2 * fits.MOST_KEPT - 1))
+    fits.keep(session_of(), measured)
+    assert len(list(fits.kept())) == fits.MOST_KEPT

@@ -16,7 +16,7 @@ import pytest
 from tests.lab import Lab, at_step, ended, poll, wait_for, wait_gone, worker_of
 from tests.run.conftest import MakeRun, write_holder
 from tui.machine.readings import GpuReading
-from tui.run import gpu_choice, queue
+from tui.run import gpu_choice, queue, queue_keeper
 from tui.run.assigned import assign, assigned
 from tui.run.events import Finished, PhaseChanged
 from tui.run.folder import RunFolder
@@ -277,6 +277,25 @@ def test_of_two_keepers_the_second_ends_at_once(home: Path) -> None:
     finally:
         os.close(lock)
     assert done.returncode == 0 and len(queue.waiting()) == 1
+
+
+@pytest.mark.usefixtures("nobody_starts")
+def test_a_driver_that_fails_once_does_not_end_the_keeper(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks = iter([ValueError("the driver says nonsense"), None])
+    (folder,) = added("waits")
+
+    def look(keeper: Keeper) -> None:
+        if (failure := next(looks)) is not None:
+            raise failure
+        queue.cancel(folder)
+
+    monkeypatch.setattr(Keeper, "look", look)
+    monkeypatch.setattr(queue_keeper, "LOOK_S", 0.0)
+    monkeypatch.setattr(os, "umask", lambda mask: mask)
+    queue_keeper.main()
+    assert "the driver says nonsense" in capsys.readouterr().out and queue.waiting() == []
 
 
 # real processes

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from tui.resources import home
 from tui.run.fit_events import Fitted, Trial
+from tui.run.lines import append_line
 from tui.session import file
 from tui.session.schema import Session
 
 MOST_KEPT = 200
-"""Measurements; of more the oldest go."""
+"""Measurements; of twice as many the older half goes."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,10 @@ def keep(session: Session, told: Fitted) -> None:
     line = {"time": time.time(), "session": trained, "device": told.device, "trials": measured}
     with suppress(OSError):
         place().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        before = place().read_text(encoding="utf-8", errors="replace").splitlines() if place().exists() else []
-        file.write_atomic(place(), "\n".join([*before[1 - MOST_KEPT :], json.dumps(line)]) + "\n")
+        append_line(place(), json.dumps(line) + "\n")  # several windows may measure at once
+        lines = place().read_text(encoding="utf-8", errors="replace").splitlines()
+        if len(lines) >= 2 * MOST_KEPT:
+            file.write_atomic(place(), "\n".join(lines[-MOST_KEPT:]) + "\n")
 
 
 def kept() -> Iterator[Kept]:

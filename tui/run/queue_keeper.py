@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from contextlib import suppress
 from dataclasses import replace
 
@@ -96,12 +97,13 @@ def main() -> None:
         lock = acquire(queue.keeper_lock())
     except LockHeld:
         sys.exit(0)
-    keeper, pause = Keeper(), threading.Event()
+    keeper, pause, told = Keeper(), threading.Event(), ""
     while True:
         try:
             keeper.look()
-        except OSError as error:  # a full disk or a network drive that is away: the next look may do better
-            print(f"{time.strftime('%F %T')} {error}")
+        except Exception:  # a full disk, a drive that is away, a driver that fails: the next look may do better
+            if told != (told := traceback.format_exc()):
+                print(f"{time.strftime('%F %T')} {told}")
         with queue.nothing_to_do() as idle:
             if idle:
                 os.close(lock)  # before anybody can be added, who then starts another keeper

@@ -13,6 +13,7 @@ from tui.resources import home
 from tui.run import export_jobs, queue
 from tui.run.folder import RunFolder
 from tui.run.handed import read_handed
+from tui.run.lock import is_held
 from tui.run.standing import why_kept
 from tui.run.watcher import engine_alive
 
@@ -45,14 +46,16 @@ def delete(folder: RunFolder) -> Trashed:
 
     Raises StillRunning, OSError, and NotWaiting where it has just left the queue.
     """
-    if folder.ticket.exists():
-        queue.cancel(folder)
-    elif reason := why_kept(folder):
+    waits = folder.ticket.exists()
+    if not waits and (reason := why_kept(folder)):
         raise StillRunning(f"{reason}: stop {folder.name} before it is deleted")
-    elif read_handed(folder) is None and engine_alive(folder):
+    alive = is_held(folder.lock) if waits else read_handed(folder) is None and engine_alive(folder)
+    if alive:
         raise StillRunning(f"{folder.name} still has an engine; stop it, or free its memory, before it is deleted")
     if export_jobs.going_on(folder):
         raise StillRunning(f"{folder.name} is being exported; cancel that, or wait for it, before it is deleted")
+    if waits:
+        queue.cancel(folder)
     empty(older_than_s=KEPT_S)
     _trash().mkdir(mode=0o700, parents=True, exist_ok=True)
     now = time.time()
