@@ -195,7 +195,7 @@ class UnslothTui(StartApp):
             self.notify("Nothing is running")
             return
         folder = self.run_folder
-        if not await self.push_screen_wait(AskDialog(*stopping.question(folder))):
+        if not await self.push_screen_wait(AskDialog(*stopping.question(folder, begun=not self.run_state.unheard))):
             return
         if read_handed(folder):
             await self.stop_elsewhere(folder)

@@ -17,6 +17,7 @@ from tui.screens.dialogs.ask import AskDialog
 from tui.screens.dialogs.hand_over import HandOverDialog
 from tui.session.file import replace_value
 from tui.session.schema import Session
+from tui.widgets.progress import Progress
 
 
 async def looked(pilot: Pilot[None]) -> HandOverDialog:
@@ -89,9 +90,14 @@ async def test_a_run_that_waits_in_slurm_is_cancelled_from_the_window(home: obje
         await until(pilot, lambda: pilot.app.screen.query("#status"))
         status = pilot.app.screen.query_one("#status", Label)
         await until(pilot, lambda: ": Slurm job 7 waits: BeginTime" in str(status.render()))
+        phases = pilot.app.screen.query_one("#phases", Static)
+        await until(pilot, lambda: "as soon as it begins" in str(phases.render()))
+        assert {"stop"} == {it for it in ("stop", "pause", "change") if pilot.app.screen.check_action(it, ())}
+        assert not pilot.app.screen.query_one(Progress).display  # nothing moves
         await pilot.press("ctrl+x")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
         await until(pilot, lambda: pilot.app.screen.query("#yes"))
+        assert "It has not begun" in str(pilot.app.screen.query_one(Static).render())
         pilot.app.screen.query_one("#yes", Button).press()
         await until(pilot, calls.exists)
         say("squeue", PENDING.replace("PENDING", "CANCELLED"))

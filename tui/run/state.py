@@ -122,6 +122,11 @@ class RunState:
     """Why what the engine does now may not reach its reader; empty when nothing is in the way."""
 
     @property
+    def unheard(self) -> bool:
+        """Whether it has said nothing yet, and something is known of why: its job waits, or was not submitted."""
+        return self.status == "waiting" and bool(self.hindrance)
+
+    @property
     def last_step(self) -> ev.StepDone | None:
         return self.steps[-1] if self.steps else None
 

@@ -26,7 +26,7 @@ from tui.screens.live_advice import AdvicePanel
 from tui.screens.live_curves import Curves
 from tui.screens.live_figures import essential_lines, grouped_lines, groups, headed, trouble_lines
 from tui.screens.live_steering import SteeringScreen
-from tui.screens.live_text import answer_lines, headline, phase_lines, queue_lines, sample_lines
+from tui.screens.live_text import answer_lines, elsewhere_lines, headline, phase_lines, queue_lines, sample_lines
 from tui.widgets.empty import Empty
 from tui.widgets.gauges import Gauges
 from tui.widgets.hanging import Hanging
@@ -167,7 +167,7 @@ class LiveScreen(SteeringScreen):
             return
         before, state, now = self.shown, self.run_state, time.time()
         self.shown = state
-        if before is None or (before.status, before.chat_ready) != (state.status, state.chat_ready):
+        if before is None or _offered(before) != _offered(state):
             self.refresh_bindings()
             holder = holder_of(self.run_folder.lock) if self.run_folder else None
             mine = live_processes(self.run_folder) if self.run_folder else []  # none where it runs on another host
@@ -180,7 +180,7 @@ class LiveScreen(SteeringScreen):
         self.show_progress(state)
         self.write(self.status, headline(self.run_folder, state, now, self.stopping, self.waiting))
         self.show_figures(state, now)
-        lines = queue_lines(self.waiting, now) if self.waiting else phase_lines(state)
+        lines = queue_lines(self.waiting, now) if self.waiting else phase_lines(state) or elsewhere_lines(state)
         self.write(self.phases, "\n".join(lines) if self.phases.display else "")
         if self.focused is None and self.curves.display:
             self.curves.plot.focus()
@@ -219,7 +219,7 @@ class LiveScreen(SteeringScreen):
         for widget, wanted in (
             (self.query_one(Empty), not there),
             (self.query_one("#columns"), there),
-            (self.bar, there and not queued),
+            (self.bar, there and not queued and not state.unheard),
             (self.curves, bool(state.steps) and not alone and not (queued and short)),
             (self.query_one("#answers-box"), bool(lines) and answers and not (queued and short)),
             (self.log_panel, self.panel == "log"),
@@ -243,6 +243,11 @@ class LiveScreen(SteeringScreen):
             self.bar.show(done / max(1, figures.total_steps(state)))
         else:
             self.bar.show(state.phase_fraction)
+
+
+def _offered(state: RunState) -> tuple[object, ...]:
+    """What decides which keys the run has."""
+    return state.status, state.chat_ready, state.unheard
 
 
 def height(text: str, width: int) -> int:

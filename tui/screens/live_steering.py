@@ -55,7 +55,8 @@ class SteeringScreen(PlaceScreen):
         if action in WHILE_WAITING:
             return waits
         if action in WHILE_RUNNING:
-            return there and not ended and not waits
+            begun = action == "stop" or not self.run_state.unheard
+            return there and not ended and not waits and begun
         if action in ONCE_ENDED and waits:
             return False
         if action in ONCE_ENDED:

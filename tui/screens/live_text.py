@@ -41,7 +41,7 @@ def headline(
     if waiting:
         goes_on = "" if waiting.ticket.resumes is None else " to go on"
         return f"{folder.name} waits in the queue{goes_on}: number {waiting.place} of {waiting.of}"
-    if state.status == "waiting" and state.hindrance:
+    if state.unheard:
         return f"{folder.name}: {state.hindrance}"
     if state.failure:
         advice = f"\nWhat to do: {state.failure.advice}" if state.failure.advice else ""
@@ -81,6 +81,18 @@ def queue_lines(waiting: Waiting, now: float) -> list[str]:
         f"h         {'let it go again' if held else 'hold it back for now'}",
         "ctrl+x    take it out of the queue",
         "F7        the whole queue, and its order",
+    ]
+
+
+def elsewhere_lines(state: RunState) -> list[str]:
+    """What can be said of a run elsewhere that has said nothing yet."""
+    if not state.unheard:
+        return []
+    return [
+        "What it says appears here as soon as it begins. This window need not stay open.",
+        "",
+        "ctrl+x    give it up",
+        "F7        the other runs",
     ]
 
 
