@@ -27,6 +27,7 @@ from tui.screens.model import ModelScreen
 from tui.session.schema import Session
 from tui.start_app import StartApp
 from tui.widgets.foreign import Harmless, plain
+from tui.widgets.place_bar import PLACES
 
 DRAIN_S = 1 / 10
 STAND_S = 1 / 2
@@ -87,8 +88,8 @@ class UnslothTui(StartApp):
     """Reads run folders and writes requests; a run never notices whether it is there."""
 
     TITLE = "unsloth-tui"
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/model.tcss"]
-    """Those of the first place too: read later, they would cost that all are parsed a second time."""
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", *(f"screens/{it.mode}.tcss" for it in PLACES)]
+    """Those of the places too: each that is read later would cost that all are parsed a second time."""
     DEFAULT_MODE = "model"
     MODES: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {  # type: ignore[assignment]
         "model": lambda: ModelScreen().data_bind(UnslothTui.session),

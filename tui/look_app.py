@@ -43,11 +43,19 @@ class LookApp(PatientApp):
         self._faults = self._take_themes()
         few = self.console.color_system == "standard" and has_terminal() and not self.no_color
         chosen = self.remembered.theme or (SIXTEEN_COLOURS if few else DEFAULT)
-        self.theme = chosen if chosen in self.available_themes else DEFAULT  # before the styles are read for the first time
+        self.theme = chosen if chosen in self.available_themes else DEFAULT
+        self._colours: dict[str, str] = {}
+        self.stylesheet.set_variables(self.get_css_variables())  # before the styles are read for the first time
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         first = [StyleFilter()] if self.no_color else []
         return [*first, *super().get_line_filters(), *([self.ascii] if self.ascii.enabled else [])]
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Read all styles anew where a colour has changed; Textual would with each place that is opened first, twice."""
+        before, self._colours = self._colours, self.get_css_variables()
+        if before != self._colours:
+            super().refresh_css(animate=animate)
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key) and (key := FUNCTION_KEYS.get(event.key)):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from textual.color import Color
+from textual.css.stylesheet import Stylesheet
 from textual.theme import BUILTIN_THEMES
 from textual.widgets import OptionList
 
@@ -15,6 +16,7 @@ from tui.app import UnslothTui
 from tui.resources import config, resource
 from tui.screens.dialogs.theme import ThemeDialog
 from tui.themes import OWN, SLOTS, ThemeFault, read_theme
+from tui.widgets.place_bar import PLACES
 
 THEMES = {name: read_theme(resource("themes") / f"{name}.toml") for name in OWN}
 DEUTERANOPIA = ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881))
@@ -86,6 +88,33 @@ async def test_every_theme_can_be_worn() -> None:
             assert all(app.theme_variables[slot] for slot in SLOTS)
             frame, ground = (app.theme_variables[slot] for slot in ("faint", "background"))
             assert "ansi" in name or contrast(frame, ground) > 1.3, f"{name}: the frame of a plot is not seen"
+
+
+def invisible(app: UnslothTui) -> list[str]:
+    """Texts on the screen in the colour of what is behind them."""
+    strips = app.screen._compositor.render_strips()
+    parts = [part for strip in strips for part in strip if part.style and part.text.strip(" ▁▂▃▄▅▆▇█")]
+    return [part.text for part in parts if part.style and part.style.color and part.style.color == part.style.bgcolor]
+
+
+async def test_a_place_is_drawn_in_the_theme_of_now_and_its_styles_are_not_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app, read = UnslothTui(), list[str]()
+    parse = Stylesheet.reparse
+    monkeypatch.setattr(Stylesheet, "reparse", lambda sheet: (read.append(app.theme), parse(sheet))[1])
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        started = len(read)
+        for name in (OWN[0], "paper"):
+            app.theme = name
+            for place in PLACES:
+                await pilot.press(place.key)
+                await until(pilot, lambda place=place: app.current_mode == place.mode)
+                await pilot.pause()
+                ground = Color.parse(app.theme_variables["background"])
+                assert app.screen.styles.background == ground and not invisible(app), (name, place.mode)
+        assert read[started:] == ["paper"]
 
 
 async def test_a_theme_is_previewed_kept_and_remembered() -> None:

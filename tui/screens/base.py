@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, TypeVar
 
+from textual import on
 from textual.app import ComposeResult
+from textual.events import ScreenResume, ScreenSuspend
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
@@ -39,8 +41,12 @@ class PlaceScreen(Screen[None]):
         super().__init__()
         self.looks: dict[str, object] = {}
         """What is being looked at, by subject; a later look at the same subject replaces an earlier one."""
+        self.has_been_left = False
 
     def compose(self) -> ComposeResult:
+        of, size = self._get_breakpoint_classes, self.app.size  # told when it is composed, all would be styled once more
+        sizes = of(size.width, self.HORIZONTAL_BREAKPOINTS) | of(size.height, self.VERTICAL_BREAKPOINTS or [])
+        self.add_class(*sizes, update=False)
         yield PlaceBar(self.PLACE)
         yield from self.compose_body()
         yield KeyBar()
@@ -48,6 +54,14 @@ class PlaceScreen(Screen[None]):
     def compose_body(self) -> Iterable[Widget]:
         """The widgets between the bar and the keys."""
         raise NotImplementedError
+
+    @on(ScreenSuspend)
+    def leave(self) -> None:
+        self.has_been_left = True
+
+    @on(ScreenResume)
+    def keep_styles(self, event: ScreenResume) -> None:
+        event.refresh_styles = self.has_been_left  # what has just been composed is as it should be
 
     def look(self, subject: str, find: Callable[[Outdated], T], show: Callable[[T], object]) -> None:
         """Find something out in a thread that nobody waits for, and show it unless it is outdated by then.

@@ -67,6 +67,7 @@ class DataScreen(RowsScreen):
     findings = query_one(Findings)
 
     def compose_body(self) -> Iterable[Widget]:
+        self.set_class(not self.session.data.source, "-empty", update=False)
         yield Hint("data.source", "A file, a folder or owner/name on the hub; right completes, Enter takes")
         yield Input(placeholder="/path/to/train.jsonl", id="source", compact=True, suggester=PathSuggester())
         yield Label(NOTHING_YET, id="summary", markup=False)
