@@ -32,7 +32,7 @@ def offer_bindings(keys: Iterable[str], namespace: str) -> list[Binding]:
     """A key for each way in which a model that did not fit would; see `Replied.offers`."""
     told = "Where a model does not fit: load it in a way in which it does"
     return [
-        Binding(key, f"{namespace}take_offer({at})", "Fit", show=False, id=f"chat.fit.{at}", tooltip=told)
+        Binding(key, f"{namespace}take_offer({at})", f"Offer {at}", show=False, id=f"chat.fit.{at}", tooltip=told)
         for at, key in enumerate(keys, 1)
     ]
 
