@@ -49,9 +49,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if item.get_closest_marker(name) and name not in config.option.markexpr:
                 item.add_marker(pytest.mark.skip(reason=f"only with -m {name}"))
     slow = {item.path for item in items if item.get_closest_marker("slow") and not item.get_closest_marker("skip")}
-    items.sort(
-        key=lambda item: (item.path not in slow, item.path.parent.name != "screens")
-    )  # so that nobody waits at the end
+    waiting = {item.path for item in items if "engines" in getattr(item, "fixturenames", ())}
+    first = min(slow & waiting, default=None)  # has the nursery made, for which only one process waits
+    # what takes long comes first, so that nobody waits at the end
+    items.sort(key=lambda item: (item.path not in slow, item.path != first, item.path in waiting))
 
 
 def pytest_sessionfinish() -> None:
