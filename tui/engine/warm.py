@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import queue
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -52,7 +53,6 @@ def without_touching_a_gpu() -> Iterator[None]:
     stream of each GPU, which makes a context there: without a context that is the default stream, 0.
     """
     import torch
-    import torch._dynamo.device_interface  # which would keep the answer in a class, where it cannot be taken back
 
     chosen, asked = MOE_BACKEND in os.environ, getattr(torch._C, STREAM, None)
     os.environ.setdefault(MOE_BACKEND, "native_torch")
@@ -80,6 +80,8 @@ def _replace(before: Callable[..., Any], after: Callable[..., Any]) -> None:
             kept[name] = after
         if before in kept:
             kept[after] = kept.pop(before)
+    if device_interface := sys.modules.get("torch._dynamo.device_interface"):  # has it in a class
+        device_interface.CudaInterface.get_raw_stream = staticmethod(after)
 
 
 def holds_gpu() -> bool:
