@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -28,7 +29,9 @@ class SavedTalk:
     version: int = 1
 
 
-_ADAPTER: TypeAdapter[SavedTalk] = TypeAdapter(SavedTalk)
+@cache
+def _adapter() -> TypeAdapter[SavedTalk]:
+    return TypeAdapter(SavedTalk)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def keep(talk: SavedTalk) -> Path:
     place = folder()
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = place / f"{talk.conversation.name}.json"
-    write_atomic(path, as_line(_ADAPTER, talk))
+    write_atomic(path, as_line(_adapter(), talk))
     return path
 
 
@@ -74,7 +77,7 @@ def load(path: Path) -> SavedTalk | None:
     try:
         if path.stat().st_size > MAX_BYTES:
             return None
-        talk = _ADAPTER.validate_json(path.read_bytes())
+        talk = _adapter().validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
     done = tuple(
