@@ -267,6 +267,7 @@ def test_a_watcher_whose_reader_goes_away_ends_quietly(runs: Runs, lab: Lab) -> 
 
 def test_a_scheduler_that_ends_the_run_gets_it_saved(runs: Runs) -> None:
     """A signal to the whole group, as schedulers send it; it has to give the memory back too, before a harder one comes."""
+    wait_for(runs.orphaned, at_step(1), 60)
     processes = _family(runs.orphaned)
     os.killpg(os.getpgid(processes[0].pid), signal.SIGTERM)
     state = wait_for(runs.orphaned, ended, 20)
