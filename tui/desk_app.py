@@ -15,9 +15,6 @@ from textual.screen import Screen
 from tui.look_app import LookApp
 from tui.screens import messages
 from tui.screens.dialogs.ask import AskDialog
-from tui.screens.dialogs.open import OpenDialog, find_offers
-from tui.screens.dialogs.path import SaveDialog
-from tui.screens.dialogs.token import TokenDialog
 from tui.session import drafts, file
 from tui.session.desk import Desk
 from tui.session.presets import list_presets, own_presets_folder, save_preset
@@ -113,6 +110,8 @@ class DeskApp(LookApp):
 
     async def save_as(self) -> None:
         """Ask for a file and save there."""
+        from tui.screens.dialogs.path import SaveDialog
+
         suggestion = str(self.desk.path or Path.cwd() / "session.toml")
         if path := await self.push_screen_wait(SaveDialog("Save the session as", suggestion, self.desk.save)):
             self.show_session()
@@ -130,6 +129,8 @@ class DeskApp(LookApp):
 
     @work(group="dialog", exclusive=True)
     async def action_open(self) -> None:
+        from tui.screens.dialogs.open import OpenDialog
+
         suggestion = str(self.desk.path or f"{Path.cwd()}/")
         opened = await self.push_screen_wait(OpenDialog(suggestion))
         if opened is None or not await self.may_lose():
@@ -177,12 +178,15 @@ class DeskApp(LookApp):
 
     @work(group="dialog", exclusive=True)
     async def action_give_token(self) -> None:
+        from tui.screens.dialogs.token import TokenDialog
+
         if user := await self.push_screen_wait(TokenDialog()):
             self.notify(f"the hub knows you as {plain(user)}", markup=False)
 
     @work(group="dialog", exclusive=True)
     async def action_changes(self) -> None:
         from tui.screens.dialogs.differences import ChangesDialog
+        from tui.screens.dialogs.open import find_offers
 
         others = [("the defaults", Session())]
         if self.desk.path:
@@ -192,6 +196,8 @@ class DeskApp(LookApp):
 
     @work(group="dialog", exclusive=True)
     async def action_keep_preset(self) -> None:
+        from tui.screens.dialogs.path import SaveDialog
+
         suggestion = str(own_presets_folder() / "mine.toml")
         session = self.session
         dialog = SaveDialog("Keep how this session trains as a preset", suggestion, lambda path: save_preset(path, session))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.reactive import var
 from textual.screen import Screen
 
@@ -22,7 +23,6 @@ from tui.screens.dialogs.ask import TextDialog
 from tui.screens.dialogs.base import HELP_KEYS, Dialog
 from tui.screens.dialogs.go import GoDialog
 from tui.screens.dialogs.tour import STEPS, TourDialog
-from tui.screens.palette import Things
 from tui.screens.place_help import about
 from tui.session import file
 from tui.session.ready import lacking
@@ -48,10 +48,17 @@ def examine_box() -> tuple[list[Finding], str]:
     return [it for it in doctor.examine(facts=facts) if it.name != "terminal"], doctor.can_train(facts)
 
 
+def things() -> type[Provider]:
+    """What the palette finds of ours; the first picture need not wait for it."""
+    from tui.screens.palette import Things
+
+    return Things
+
+
 class GuideApp(DeskApp):
     """Says where one is, what can be done there, and what comes next."""
 
-    COMMANDS = DeskApp.COMMANDS | {Things}
+    COMMANDS = DeskApp.COMMANDS | {things}
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(p.key, f"go('{p.mode}')", p.title, id=f"go.{p.mode}", tooltip=p.help, show=False, priority=True)
