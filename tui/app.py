@@ -196,7 +196,7 @@ class UnslothTui(StartApp):
             self.notify("Nothing is running")
             return
         folder = self.run_folder
-        if not await self.push_screen_wait(AskDialog(*stopping.question(folder, begun=not self.run_state.unheard))):
+        if not await self.push_screen_wait(AskDialog(*stopping.question(folder, waits=self.run_state.held_up))):
             return
         if read_handed(folder):
             await self.stop_elsewhere(folder)

@@ -162,7 +162,7 @@ def pause(name: RunName) -> None:
     if folder.ticket.exists():
         refuse([f"{folder.name} waits in the queue; keep it waiting with: unsloth-tui queue hold {folder.name}"])
     state = read_state(folder)
-    if state.unheard:
+    if state.held_up:
         refuse([f"{folder.name} has nothing to pause: {state.hindrance}"])
     if state.ended:
         refuse([f"{folder.name} is not running: it is {state.status}"])

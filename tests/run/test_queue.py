@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -280,22 +281,25 @@ def test_of_two_keepers_the_second_ends_at_once(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("nobody_starts")
-def test_a_driver_that_fails_once_does_not_end_the_keeper(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("failures", [1, queue_keeper.MOST_FAILURES, queue_keeper.MOST_FAILURES + 1])
+def test_a_keeper_outlives_a_driver_that_fails_for_a_while_and_not_for_ever(
+    failures: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    looks = iter([ValueError("the driver says nonsense"), None])
+    looks = iter(range(failures))
     (folder,) = added("waits")
 
     def look(keeper: Keeper) -> None:
-        if (failure := next(looks)) is not None:
-            raise failure
+        if next(looks, None) is not None:
+            raise ValueError("the driver says nonsense")
         queue.cancel(folder)
 
     monkeypatch.setattr(Keeper, "look", look)
     monkeypatch.setattr(queue_keeper, "LOOK_S", 0.0)
     monkeypatch.setattr(os, "umask", lambda mask: mask)
-    queue_keeper.main()
-    assert "the driver says nonsense" in capsys.readouterr().out and queue.waiting() == []
+    with pytest.raises(ValueError) if failures > queue_keeper.MOST_FAILURES else nullcontext():
+        queue_keeper.main()
+    lives = failures <= queue_keeper.MOST_FAILURES
+    assert "the driver says nonsense" in capsys.readouterr().out and (queue.waiting() == []) == lives
 
 
 # real processes

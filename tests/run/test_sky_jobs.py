@@ -128,7 +128,7 @@ def test_stopping_cancels_it_there(home: Path, say: Say, rented: bool, call: str
     folder = run(rented)
     with pytest.raises(trash.StillRunning, match="is running"):
         trash.delete(folder)
-    assert "is lost" in stopping.question(folder, begun=True)[0] and "it was cancelled (sky" in stopping.stop(folder)
+    assert "is lost" in stopping.question(folder, waits=False)[0] and "it was cancelled (sky" in stopping.stop(folder)
     assert calls.read_text().splitlines()[-1] == call
     assert json.loads(folder.events.read_text())["outcome"] == "stopped"
 

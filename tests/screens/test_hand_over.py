@@ -97,7 +97,7 @@ async def test_a_run_that_waits_in_slurm_is_cancelled_from_the_window(home: obje
         await pilot.press("ctrl+x")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
         await until(pilot, lambda: pilot.app.screen.query("#yes"))
-        assert "It has not begun" in str(pilot.app.screen.query_one(Static).render())
+        assert "Its job waits" in str(pilot.app.screen.query_one(Static).render())
         pilot.app.screen.query_one("#yes", Button).press()
         await until(pilot, calls.exists)
         say("squeue", PENDING.replace("PENDING", "CANCELLED"))

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 from contextlib import suppress
 from dataclasses import replace
 
@@ -24,6 +23,8 @@ from tui.run.queue import NotWaiting, Ticket
 from tui.session import file
 
 LOOK_S = 2.0
+MOST_FAILURES = 30
+"""After so many looks in a row that failed, the keeper ends, and whoever looks at the queue is told that nobody keeps it."""
 
 
 class Keeper:
@@ -97,13 +98,18 @@ def main() -> None:
         lock = acquire(queue.keeper_lock())
     except LockHeld:
         sys.exit(0)
-    keeper, pause, told = Keeper(), threading.Event(), ""
+    keeper, pause, failed = Keeper(), threading.Event(), 0
     while True:
         try:
             keeper.look()
-        except Exception:  # a full disk, a drive that is away, a driver that fails: the next look may do better
-            if told != (told := traceback.format_exc()):
-                print(f"{time.strftime('%F %T')} {told}")
+            failed = 0
+        except OSError as error:  # a full disk or a network drive that is away: the next look may do better
+            print(f"{time.strftime('%F %T')} {error}")
+        except Exception as error:  # so may it after a driver that answers nonsense
+            failed += 1
+            if failed > MOST_FAILURES:
+                raise
+            print(f"{time.strftime('%F %T')} {type(error).__name__}: {error}")
         with queue.nothing_to_do() as idle:
             if idle:
                 os.close(lock)  # before anybody can be added, who then starts another keeper

@@ -122,8 +122,8 @@ class RunState:
     """Why what the engine does now may not reach its reader; empty when nothing is in the way."""
 
     @property
-    def unheard(self) -> bool:
-        """Whether it has said nothing yet, and something is known of why: its job waits, or was not submitted."""
+    def held_up(self) -> bool:
+        """Whether it waits, to begin or to go on, and it is known for what: its job's turn, or to be submitted."""
         return self.status == "waiting" and bool(self.hindrance)
 
     @property

@@ -35,11 +35,11 @@ def stop(folder: RunFolder, *, discard: bool = False) -> str:
     return f"{folder.name} was asked to stop; if it has not in a minute, ask again: then {name_of(handed)} is cancelled"
 
 
-def question(folder: RunFolder, *, begun: bool) -> tuple[str, str]:
+def question(folder: RunFolder, *, waits: bool) -> tuple[str, str]:
     """What is asked before a run is stopped in the window, and the word that does it."""
     handed = read_handed(folder)
-    if handed and not begun:
-        return f"Give up {folder.name}? It has not begun, and will not any more.", "Give it up"
+    if handed and waits:
+        return f"Give up {folder.name}? Its job waits, and will not begin any more. Checkpoints stay.", "Give it up"
     if handed and handed.to == "skypilot":
         return f"End {folder.name} in SkyPilot? What it has learned since its last checkpoint is lost.", "End it"
     return f"Stop {folder.name} after this update and save what it has learned?", "Stop and save"

@@ -44,7 +44,8 @@ class PlaceScreen(Screen[None]):
         self.has_been_left = False
 
     def compose(self) -> ComposeResult:
-        of, size = self._get_breakpoint_classes, self.app.size  # told when it is composed, all would be styled once more
+        # Textual sets the classes of its size once all is composed, and then styles all of it again
+        of, size = self._get_breakpoint_classes, self.app.size
         sizes = of(size.width, self.HORIZONTAL_BREAKPOINTS) | of(size.height, self.VERTICAL_BREAKPOINTS or [])
         self.add_class(*sizes, update=False)
         yield PlaceBar(self.PLACE)

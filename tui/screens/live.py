@@ -219,7 +219,7 @@ class LiveScreen(SteeringScreen):
         for widget, wanted in (
             (self.query_one(Empty), not there),
             (self.query_one("#columns"), there),
-            (self.bar, there and not queued and not state.unheard),
+            (self.bar, there and not queued and not state.held_up),
             (self.curves, bool(state.steps) and not alone and not (queued and short)),
             (self.query_one("#answers-box"), bool(lines) and answers and not (queued and short)),
             (self.log_panel, self.panel == "log"),
@@ -247,7 +247,7 @@ class LiveScreen(SteeringScreen):
 
 def _offered(state: RunState) -> tuple[object, ...]:
     """What decides which keys the run has."""
-    return state.status, state.chat_ready, state.unheard
+    return state.status, state.chat_ready, state.held_up
 
 
 def height(text: str, width: int) -> int:

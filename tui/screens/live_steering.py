@@ -55,8 +55,8 @@ class SteeringScreen(PlaceScreen):
         if action in WHILE_WAITING:
             return waits
         if action in WHILE_RUNNING:
-            begun = action == "stop" or not self.run_state.unheard
-            return there and not ended and not waits and begun
+            hears = action == "stop" or not self.run_state.held_up
+            return there and not ended and not waits and hears
         if action in ONCE_ENDED and waits:
             return False
         if action in ONCE_ENDED:

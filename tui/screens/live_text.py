@@ -41,7 +41,7 @@ def headline(
     if waiting:
         goes_on = "" if waiting.ticket.resumes is None else " to go on"
         return f"{folder.name} waits in the queue{goes_on}: number {waiting.place} of {waiting.of}"
-    if state.unheard:
+    if state.held_up:
         return f"{folder.name}: {state.hindrance}"
     if state.failure:
         advice = f"\nWhat to do: {state.failure.advice}" if state.failure.advice else ""
@@ -86,7 +86,7 @@ def queue_lines(waiting: Waiting, now: float) -> list[str]:
 
 def elsewhere_lines(state: RunState) -> list[str]:
     """What can be said of a run elsewhere that has said nothing yet."""
-    if not state.unheard:
+    if not state.held_up:
         return []
     return [
         "What it says appears here as soon as it begins. This window need not stay open.",
