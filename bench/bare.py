@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -14,18 +13,28 @@ from tui.session.schema import Session
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "sample_data" / "shell" / "train.jsonl"
+LOG = "bare.log"
+
+
+def start_bare(model: str, steps: int, scratch: Path, *, four_bit: bool) -> subprocess.Popen[bytes]:
+    """Start to train by the bare script; what it prints is in ``bare.log`` of that folder."""
+    words = [sys.executable, str(ROOT / "bench" / "bare_script.py"), model, str(steps), str(int(four_bit)), str(DATA)]
+    environment = os.environ | {"UNSLOTH_DISABLE_STATISTICS": "1"}
+    with (scratch / LOG).open("wb") as log:
+        return subprocess.Popen(words, cwd=scratch, env=environment, stdout=log, stderr=log)
+
+
+def marks_of(scratch: Path) -> list[float]:
+    """When each update so far was done, as time.time() tells it."""
+    words = [line.split() for line in (scratch / LOG).read_text(errors="replace").splitlines() if line.startswith("MARK")]
+    return [float(told[1]) for told in words if len(told) == 2]
 
 
 def run_bare(model: str, steps: int, scratch: Path, *, four_bit: bool) -> list[float]:
-    """Train by the bare script; when each update was done, as time.time() tells it."""
-    words = [sys.executable, str(ROOT / "bench" / "bare_script.py"), model, str(steps), str(int(four_bit)), str(DATA)]
-    environment = os.environ | {"UNSLOTH_DISABLE_STATISTICS": "1"}
-    done = subprocess.run(words, cwd=scratch, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr[-3000:])
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("MARKS")]
-    marks: list[float] = json.loads(line.removeprefix("MARKS"))
-    return marks
+    """Train by the bare script to the end; when each update was done, as time.time() tells it."""
+    if start_bare(model, steps, scratch, four_bit=four_bit).wait():
+        sys.exit((scratch / LOG).read_text(errors="replace")[-3000:])
+    return marks_of(scratch)
 
 
 def session_of(model: str, steps: int, *, four_bit: bool, **more: dict[str, Any]) -> Session:
