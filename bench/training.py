@@ -1,8 +1,9 @@
-"""``python bench/training.py MODEL [--seconds 60] [--four-bit] [--json FILE]``: a run against the bare script.
+"""``python bench/training.py MODEL [--pairs 3] [--seconds 30] [--four-bit] [--json FILE]``: a run against the bare script.
 
-Both train at the same time and take turns: while one works the other is stopped, each for a few seconds, so that whatever
-else a machine does slows down both alike. Told is the median of the seconds of the updates that lie within a turn of their
-own, after the first ones; and bare / ours, whose bar is 0.99.
+Several processes of both kinds train at the same time and take turns: while one works the others are stopped, so that
+whatever else a machine does slows down all alike. Two processes of the same program differ by some per cent, from the first
+to the last update, so one pair says little. Told are the medians of the seconds of the updates that lie within one turn of
+their process; the last row is that of all updates of either kind, and bare / ours, whose bar is 0.99.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from statistics import median
 
@@ -22,14 +24,14 @@ from bare import LOG, marks_of, session_of, start_bare
 from report import Row, report
 
 from tui.run.commands import Stop
-from tui.run.folder import create_run
+from tui.run.folder import RunFolder, create_run
 from tui.run.lock import holder_of
 from tui.run.process import last_words, send, start_engine
 from tui.run.watcher import read_state
 
 WARM_UP = 5
-LOADED_S = 600.0
-TURN_S = 3.0
+TRAINS_WITHIN_S = 600.0
+TURN_S = 2.0
 NEVER = 10**6
 """Updates that are not reached."""
 BAR = 0.99
@@ -37,14 +39,20 @@ BAR = 0.99
 
 @dataclass
 class Side:
-    """One of the two trainings."""
+    """One of the trainings."""
 
-    name: str
-    pid: int
+    process: subprocess.Popen[bytes]
     marks: Callable[[], list[float]]
     """When each of its updates so far was done, as time.time() tells it."""
-    lives: Callable[[], bool]
+    said: Callable[[], str]
+    run: RunFolder | None = None
     turns: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def pid(self) -> int:
+        """The process that trains; that of a run is not the one which was started."""
+        holder = holder_of(self.run.lock) if self.run else None
+        return holder.pid if holder else self.process.pid
 
     def work(self, seconds: float) -> None:
         """Go on for so long, then rest."""
@@ -59,52 +67,76 @@ class Side:
         pairs = list(pairwise(self.marks()))
         return [end - start for began, ended in self.turns for start, end in pairs if began <= start and end <= ended]
 
+    def end(self) -> None:
+        """Stop to train, without a result."""
+        os.kill(self.pid, signal.SIGCONT)
+        if self.run:
+            send(self.run, Stop(discard=True))
+        else:
+            self.process.kill()
+        self.process.wait()
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", help="a model folder")
-    parser.add_argument("--seconds", type=float, default=60, help="that each of the two works")
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=30, help="that each process works")
     parser.add_argument("--four-bit", action="store_true")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["UNSLOTH_TUI_HOME"] = f"{scratch}/home"
-        bare, ours = _train(given.model, given.four_bit, Path(scratch), given.seconds)
-    what = f"an update, {len(bare)} and {len(ours)} in turns"
-    report([Row(what, median(ours), bare=median(bare), bar=BAR)], given.json, bare=bare, ours=ours)
+        bare, ours = _train(given.model, given.four_bit, Path(scratch), given.pairs, given.seconds)
+    rows = [
+        Row(f"an update, pair {number}", median(one), bare=median(other))
+        for number, (one, other) in enumerate(zip(ours, bare, strict=True), 1)
+    ]
+    total = Row("an update, all pairs", median(chain(*ours)), bare=median(chain(*bare)), bar=BAR)
+    report([*rows, total], given.json, bare=bare, ours=ours)
 
 
-def _train(model: str, four_bit: bool, scratch: Path, seconds: float) -> tuple[list[float], list[float]]:
-    """The seconds of the updates of both, the bare script's first."""
-    run = create_run(session_of(model, NEVER, four_bit=four_bit))
-    script, engine = start_bare(model, NEVER, scratch, four_bit=four_bit), start_engine(run)
-    bare = Side("the bare script", script.pid, lambda: marks_of(scratch), lambda: script.poll() is None)
+def _train(
+    model: str, four_bit: bool, scratch: Path, pairs: int, seconds: float
+) -> tuple[list[list[float]], list[list[float]]]:
+    """The seconds of the updates of each process, first those of the bare scripts."""
+    sides: list[Side] = []
     try:
-        ours = Side("the run", 0, lambda: [step.time for step in read_state(run).steps], lambda: engine.poll() is None)
-        _wait_until_both_train(bare, ours, lambda: f"{(scratch / LOG).read_text()[-2000:]}\n{last_words(run, 20)}")
-        holder = holder_of(run.lock)
-        assert holder
-        ours.pid = holder.pid  # that of the process which trains; the one that was started waits for it
-        os.kill(ours.pid, signal.SIGSTOP)
-        while sum(ended - began for began, ended in bare.turns) < seconds:
-            bare.work(TURN_S)
-            ours.work(TURN_S)
-        return bare.seconds(), ours.seconds()
+        for number in range(pairs):
+            sides.append(_bare(model, four_bit, scratch / str(number)))
+            sides.append(_ours(model, four_bit))
+        _wait_until_all_train(sides)
+        for side in sides:
+            os.kill(side.pid, signal.SIGSTOP)
+        for _ in range(round(seconds / TURN_S)):
+            for side in sides:
+                side.work(TURN_S)
+            sides.reverse()  # whoever comes first follows a pause
+        bare, ours = ([side.seconds() for side in sides if bool(side.run) == runs] for runs in (False, True))
+        return bare, ours
     finally:
-        script.kill()
-        if ours.pid:
-            os.kill(ours.pid, signal.SIGCONT)
-        send(run, Stop(discard=True))
-        engine.wait()
+        for side in sides:
+            side.end()
 
 
-def _wait_until_both_train(bare: Side, ours: Side, said: Callable[[], str]) -> None:
+def _bare(model: str, four_bit: bool, scratch: Path) -> Side:
+    scratch.mkdir()
+    process = start_bare(model, NEVER, scratch, four_bit=four_bit)
+    return Side(process, lambda: marks_of(scratch), lambda: (scratch / LOG).read_text(errors="replace")[-2000:])
+
+
+def _ours(model: str, four_bit: bool) -> Side:
+    run = create_run(session_of(model, NEVER, four_bit=four_bit, training={"save_strategy": "no"}))
+    return Side(start_engine(run), lambda: [step.time for step in read_state(run).steps], lambda: last_words(run, 20), run)
+
+
+def _wait_until_all_train(sides: list[Side]) -> None:
     began = time.time()
-    while any(len(side.marks()) <= WARM_UP for side in (bare, ours)):
-        for side in (bare, ours):
-            if not side.lives() or time.time() > began + LOADED_S:
-                raise SystemExit(f"{side.name} does not train:\n{said()}")
-        time.sleep(0.2)
+    while waited_for := [side for side in sides if len(side.marks()) <= WARM_UP]:
+        for side in waited_for:
+            if side.process.poll() is not None or time.time() > began + TRAINS_WITHIN_S:
+                raise SystemExit(f"{'the run' if side.run else 'the bare script'} does not train:\n{side.said()}")
+        time.sleep(0.5)
 
 
 if __name__ == "__main__":

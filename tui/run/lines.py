@@ -78,20 +78,25 @@ class Tail:
         self._rest = b""
 
     def read(self) -> Iterator[bytes]:
-        """Every whole line that is new; none while the file does not exist."""
+        """Every whole line that is new; none while the file does not exist.
+
+        It is opened at each look, as network drives tell nothing new of a file that is not, but read only if it has grown:
+        a training and whatever looks at its commands ten times a second share one interpreter.
+        """
         try:
-            stream = self.path.open("rb")
+            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return
-        with stream:
-            status = os.fstat(stream.fileno())
+        try:
+            status = os.fstat(handle)
             self.refused = not self.trusts(status)
             if self.refused:
                 return
             if status.st_ino != self._inode or status.st_size < self._offset:  # another file, or one that was begun anew
                 self._inode, self._offset, self._rest = status.st_ino, 0, b""
-            stream.seek(self._offset)
-            while chunk := stream.read(CHUNK_BYTES):
+            while status.st_size > self._offset and (chunk := os.pread(handle, CHUNK_BYTES, self._offset)):
                 self._offset += len(chunk)
                 *lines, self._rest = (self._rest + chunk).split(b"\n")
                 yield from lines
+        finally:
+            os.close(handle)

@@ -24,10 +24,10 @@ from tui.words import ended
 ROOT_BYTES = 1 << 17
 """So far from the end of the log the reason may stand: each process prints where it was."""
 ALLOCATION = {"MALLOC_ARENA_MAX": "1"}
-"""An engine works in a thread beside its first one, and what such a thread frees glibc often gives back to the kernel at once.
+"""An engine works beside its first thread, and what other threads free glibc often gives back to the kernel at once.
 
-On a processor that can be 4,000 page faults and a seventh of the time of each update; with one arena all threads have the
-first one's.
+On a processor that was 4,000 page faults and a seventh of the time of each update in every other process; with one arena
+all threads have that of the first.
 """
 _ROOT = re.compile(r"Root Cause.*?rank +: (\d+).*?exitcode +: (-?\d+)", re.DOTALL)
 
