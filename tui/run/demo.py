@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tui.resources import home, resource
+from tui.run.turn import turn
 from tui.session import file
 from tui.session.schema import Session
 
@@ -23,11 +24,19 @@ def model_folder() -> Path:
 
 
 def unpack_model() -> None:
-    """Unpack the demo's model unless that is done already; takes half a minute. Raises DemoError."""
+    """Unpack the demo's model unless that is done already; takes half a minute. Raises DemoError, OSError."""
     folder = model_folder()
-    if (folder / "config.json").is_file():
-        return
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _is_there(folder):
+        with turn(folder.with_name(f".{MODEL}.turn")):
+            if not _is_there(folder):  # another window may have done it meanwhile
+                _unpack(folder)
+
+
+def _is_there(folder: Path) -> bool:
+    return (folder / "config.json").is_file()
+
+
+def _unpack(folder: Path) -> None:
     words = [sys.executable, "-m", "tui.engine.bundled", str(folder)]
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:

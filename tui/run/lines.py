@@ -94,7 +94,9 @@ class Tail:
                 return
             if status.st_ino != self._inode or status.st_size < self._offset:  # another file, or one that was begun anew
                 self._inode, self._offset, self._rest = status.st_ino, 0, b""
-            while status.st_size > self._offset and (chunk := os.pread(handle, CHUNK_BYTES, self._offset)):
+            if status.st_size == self._offset:
+                return
+            while chunk := os.pread(handle, CHUNK_BYTES, self._offset):
                 self._offset += len(chunk)
                 *lines, self._rest = (self._rest + chunk).split(b"\n")
                 yield from lines

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -20,6 +19,7 @@ from tui.run.folder import RunFolder, create_run
 from tui.run.lines import append_line
 from tui.run.lock import is_held
 from tui.run.process import send, start_engine
+from tui.run.turn import turn
 from tui.session import file
 from tui.session.schema import Session
 
@@ -181,16 +181,9 @@ def _join(ticket: Ticket) -> None:
     start_keeper()
 
 
-@contextmanager
-def _changing() -> Iterator[None]:
+def _changing() -> AbstractContextManager[None]:
     """Alone with the queue: windows, commands and the keeper change it one after the other."""
-    home().mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(home() / "queue.change", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+    return turn(home() / "queue.change")
 
 
 def _ticket_of(folder: RunFolder) -> Ticket:
