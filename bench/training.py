@@ -1,9 +1,10 @@
-"""``python bench/training.py MODEL [--pairs 3] [--seconds 30] [--four-bit] [--json FILE]``: a run against the bare script.
+"""``python bench/training.py MODEL [--pairs 3] [--seconds 30] [--turn 2] [--four-bit] [--json FILE]``: against the bare way.
 
 Several processes of both kinds train at the same time and take turns: while one works the others are stopped, so that
 whatever else a machine does slows down all alike. Two processes of the same program differ by some per cent, from the first
 to the last update, so one pair says little. Told are the medians of the seconds of the updates that lie within one turn of
-their process; the last row is that of all updates of either kind, and bare / ours, whose bar is 0.99.
+their process, so a turn has to be longer than several; the last row is that of all updates of either kind, and bare / ours,
+whose bar is 0.99.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -31,7 +33,6 @@ from tui.run.watcher import read_state
 
 WARM_UP = 5
 TRAINS_WITHIN_S = 600.0
-TURN_S = 2.0
 NEVER = 10**6
 """Updates that are not reached."""
 BAR = 0.99
@@ -82,12 +83,14 @@ def main() -> None:
     parser.add_argument("model", help="a model folder")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=30, help="that each process works")
+    parser.add_argument("--turn", type=float, default=2, help="seconds that it works without a rest")
     parser.add_argument("--four-bit", action="store_true")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # or the trainings would outlive it
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["UNSLOTH_TUI_HOME"] = f"{scratch}/home"
-        bare, ours = _train(given.model, given.four_bit, Path(scratch), given.pairs, given.seconds)
+        bare, ours = _train(given, Path(scratch))
     rows = [
         Row(f"an update, pair {number}", median(one), bare=median(other))
         for number, (one, other) in enumerate(zip(ours, bare, strict=True), 1)
@@ -96,22 +99,22 @@ def main() -> None:
     report([*rows, total], given.json, bare=bare, ours=ours)
 
 
-def _train(
-    model: str, four_bit: bool, scratch: Path, pairs: int, seconds: float
-) -> tuple[list[list[float]], list[list[float]]]:
+def _train(given: argparse.Namespace, scratch: Path) -> tuple[list[list[float]], list[list[float]]]:
     """The seconds of the updates of each process, first those of the bare scripts."""
     sides: list[Side] = []
     try:
-        for number in range(pairs):
-            sides.append(_bare(model, four_bit, scratch / str(number)))
-            sides.append(_ours(model, four_bit))
+        for number in range(given.pairs):
+            sides.append(_bare(given.model, given.four_bit, scratch / str(number)))
+            sides.append(_ours(given.model, given.four_bit))
         _wait_until_all_train(sides)
         for side in sides:
             os.kill(side.pid, signal.SIGSTOP)
-        for _ in range(round(seconds / TURN_S)):
+        for _ in range(round(given.seconds / given.turn)):
             for side in sides:
-                side.work(TURN_S)
+                side.work(given.turn)
             sides.reverse()  # whoever comes first follows a pause
+        if not all(side.seconds() for side in sides):
+            raise SystemExit("no update fits into a turn: make it longer with --turn")
         bare, ours = ([side.seconds() for side in sides if bool(side.run) == runs] for runs in (False, True))
         return bare, ours
     finally:
