@@ -193,12 +193,11 @@ def peak_bytes() -> int:
 
 def peak_resident_bytes() -> int:
     """The most memory that this process ever held (``VmHWM``), or what it holds now where the kernel does not tell."""
-    now = int(psutil.Process().memory_info().rss)
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        _, told, rest = Path("/proc/self/status").read_bytes().partition(b"VmHWM:")
     except OSError:
-        return now
-    return max([now, *(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))])
+        told = b""
+    return int(rest.split()[0]) * 1024 if told else int(psutil.Process().memory_info().rss)
 
 
 def _whole_rope(wanted: dict[str, Any], name: str, session: Session) -> dict[str, Any]:

@@ -26,7 +26,7 @@ ROOT_BYTES = 1 << 17
 ALLOCATION = {"MALLOC_ARENA_MAX": "1"}
 """An engine works beside its first thread, and what other threads free glibc often gives back to the kernel at once.
 
-On a processor that was 4,000 page faults and a seventh of the time of each update in every other process; with one arena
+On a processor that was 4,000 page faults and a seventh of the time of each update in many processes; with one arena
 all threads have that of the first.
 """
 _ROOT = re.compile(r"Root Cause.*?rank +: (\d+).*?exitcode +: (-?\d+)", re.DOTALL)
