@@ -69,7 +69,9 @@ class Side:
         return [end - start for began, ended in self.turns for start, end in pairs if began <= start and end <= ended]
 
     def end(self) -> None:
-        """Stop to train, without a result."""
+        """Stop to train, without a result; one that has ended by itself is left alone."""
+        if self.process.poll() is not None:
+            return
         os.kill(self.pid, signal.SIGCONT)
         if self.run:
             send(self.run, Stop(discard=True))

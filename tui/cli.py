@@ -75,7 +75,7 @@ def demo(steps: Annotated[int | None, typer.Option(min=1, help="Updates of the w
     console.say("preparing SmolLM2-135M-Instruct (the first time takes half a minute)")
     try:
         unpack_model()
-    except DemoError as error:
+    except (DemoError, OSError) as error:
         refuse([str(error)])
     session = demo_session()
     if steps is not None:
