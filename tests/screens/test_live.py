@@ -62,6 +62,10 @@ def orders(folder: RunFolder) -> list[commands.Command]:
     return [order for line in lines if (order := commands.from_line(line))]
 
 
+def shown_keys(app: UnslothTui) -> list[str]:
+    return [str(key.description) for key in app.screen.query("FooterKey")]  # type: ignore[attr-defined]
+
+
 def caption(app: UnslothTui) -> str:
     return str(app.screen.query_one("#caption", Static).render())
 
@@ -201,6 +205,20 @@ async def test_a_paused_run_goes_on_and_a_running_one_cannot_be_gone_on_with(liv
         await until(pilot, lambda: isinstance(app.screen, GoOnDialog))
         await pilot.click(app.screen.query_one("#now", Button))
         await until(pilot, lambda: resumed == [(live_run.name, {})])
+
+
+async def test_a_crashed_run_goes_on_only_where_it_left_a_checkpoint(demo_run: RunFolder) -> None:
+    *told_before, _end = demo_run.events.read_bytes().splitlines(keepends=True)
+    demo_run.events.write_bytes(b"".join(told_before))
+    os.utime(demo_run.lock, (1, 1))  # its engine is gone
+    app = UnslothTui(run=demo_run)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.run_state.status == "crashed" and "left no checkpoint" in told(app, "#status"))
+        assert "Go on" not in shown_keys(app)
+        assert not app.screen.query_one("#progress #percentage").visible  # it gets no further
+        append_line(demo_run.events, to_line(events.Checkpointed(step=60, path="checkpoints/checkpoint-60", bytes=1)))
+        await until(pilot, lambda: "r goes on from its last checkpoint" in told(app, "#status"))
+        await until(pilot, lambda: "Go on" in shown_keys(app))
 
 
 async def test_a_finished_run_is_extended_by_a_number(demo_run: RunFolder) -> None:

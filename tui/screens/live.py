@@ -247,7 +247,7 @@ class LiveScreen(SteeringScreen):
 
 def _offered(state: RunState) -> tuple[object, ...]:
     """What decides which keys the run has."""
-    return state.status, state.chat_ready, state.held_up
+    return state.status, state.chat_ready, state.held_up, bool(state.checkpoints)
 
 
 def height(text: str, width: int) -> int:

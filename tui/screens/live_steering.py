@@ -61,7 +61,8 @@ class SteeringScreen(PlaceScreen):
             return False
         if action in ONCE_ENDED:
             finished, loaded = self.run_state.status == "finished", self.run_state.chat_ready
-            return there and ended and {"resume": not finished, "extend": finished, "release": loaded}[action]
+            kept = bool(self.run_state.checkpoints)
+            return there and ended and {"resume": kept and not finished, "extend": finished, "release": loaded}[action]
         return True
 
     @property
@@ -124,9 +125,6 @@ class SteeringScreen(PlaceScreen):
     async def action_resume(self) -> None:
         folder, state = self.run_folder, self.run_state
         if folder is None:
-            return
-        if not state.checkpoints:
-            self.notify("there is no checkpoint to go on from; start the session anew on Tune", severity="warning")
             return
         if answer := await self.app.push_screen_wait(
             GoOnDialog(folder.name, state.last_step.step if state.last_step else 0)

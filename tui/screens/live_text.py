@@ -45,7 +45,11 @@ def headline(
         return f"{folder.name}: {state.hindrance}"
     if state.failure:
         advice = f"\nWhat to do: {state.failure.advice}" if state.failure.advice else ""
-        onward = "\nr goes on from its last checkpoint" if state.checkpoints else ""
+        onward = ""
+        if state.checkpoints:
+            onward = "\nr goes on from its last checkpoint"
+        elif state.status == "crashed":
+            onward = "\nIt left no checkpoint to go on from; n on Runs (F7) copies its session"
         return f"{folder.name} {state.status}: {state.failure.text}{advice}{onward}"
     if state.status == "paused":
         step = state.last_step.step if state.last_step else 0

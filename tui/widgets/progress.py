@@ -17,4 +17,4 @@ class Progress(ProgressBar):
     def show(self, fraction: float | None) -> None:
         """Draw a fraction of 1, or None."""
         self.update(total=None if fraction is None else 1.0, progress=int((fraction or 0.0) * SEEN) / SEEN)
-        self.query_one("#percentage").visible = fraction is not None
+        self.query_one("#percentage").visible = self.visible and fraction is not None
