@@ -31,6 +31,7 @@ from tui.data.converting import converter
 from tui.data.looking import reading_of
 from tui.data.records import Record
 from tui.engine import loading, training
+from tui.engine.counting import TokenCount
 from tui.engine.dataset import read_split
 from tui.engine.tokenising import Tokens
 from tui.run.folder import RunFolder
@@ -76,6 +77,8 @@ def product(session: Session, loaded: loading.Loaded, work: Path) -> dict[str, A
     seen = [row for batch in trainer.get_train_dataloader() for row in batch["input_ids"].tolist()]
     tokenizer, rows = loaded.tokenizer, split.train.rows
     return _told(trainer) | {
+        "counted": [_counted(trainer, masked) for masked in (True, False)],
+        "pad": tokenizer.pad_token_id,
         "shuffled": sorted(_without(row, tokenizer.pad_token_id) for row in seen),
         "examples": rows["example"][:],
         "report": asdict(split.train.report),
@@ -121,6 +124,17 @@ def _told(trainer: Any) -> dict[str, Any]:
     batches = [{name: batch[name].tolist() for name in ("input_ids", "labels")} for batch in trainer.get_train_dataloader()]
     labels = [list(map(int, row)) for row in rows["labels"]] if "labels" in rows.column_names else ids
     return {"input_ids": ids, "labels": labels, "batches": batches}
+
+
+def _counted(trainer: Any, masked: bool) -> int:
+    """The tokens of an epoch as a run counts them, in batches that tell which tokens are padding, or do not."""
+    count = TokenCount(trainer)
+    for batch in trainer.get_train_dataloader():
+        trainer._track_num_input_tokens({name: rows for name, rows in batch.items() if masked or name != "attention_mask"})
+    trainer.state.num_input_tokens_seen = 0
+    count.on_step_end(trainer.args, trainer.state, trainer.control)
+    assert count.own == trainer.state.num_input_tokens_seen
+    return count.own
 
 
 def _without(row: list[int], pad: int) -> list[int]:

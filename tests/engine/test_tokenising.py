@@ -41,6 +41,14 @@ def test_the_model_gets_what_the_plain_recipe_gives_it(recipe: dict[str, Any], t
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
+def test_every_token_is_counted_and_no_padding(recipe: dict[str, Any], template: str) -> None:
+    for name, found in cases(recipe, template).items():
+        product = found["product"]
+        tokens = [token for row in product["input_ids"] for token in row]
+        assert product["counted"] == [len(tokens), sum(token != product["pad"] for token in tokens)], name
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
 def test_a_conversation_has_the_tokens_of_its_template_and_no_begin_token_twice(
     recipe: dict[str, Any], template: str
 ) -> None:

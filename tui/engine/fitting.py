@@ -22,6 +22,7 @@ from transformers import TrainerCallback
 from tui.catalog.local import read_model
 from tui.catalog.shape import ModelShape
 from tui.engine import inspecting, loading, training
+from tui.engine.counting import TokenCount
 from tui.engine.dataset import Tokenised, read_split
 from tui.engine.emit import Emit
 from tui.engine.failures import explain, is_out_of_memory
@@ -165,6 +166,7 @@ class Fitting:
             trainer = training.make_trainer(RunFolder(Path(scratch)), session, loaded, part, None)
             trainer.args.learning_rate = 0.0  # it works as hard, and the weights stay as they are for the next one
             watch = _StopWatch(self.cancelled)
+            trainer.add_callback(TokenCount(trainer))
             trainer.add_callback(watch)
             try:
                 trainer.train()

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from tui.engine.counting import TokenCount
 from tui.engine.emit import Emit
 from tui.engine.loading import gpu_number, peak_bytes
 from tui.engine.together import Together
@@ -20,14 +21,12 @@ TOLD_EVERY_S = 5.0
 
 
 class RankMeter(TrainerCallback):  # type: ignore[misc]
-    """Counts the tokens of this process's own examples, and the seconds of its updates."""
+    """Counts the tokens of this process's own examples a second."""
 
-    def __init__(self, trainer: Any, together: Together, emit: Emit) -> None:
-        self.together, self.emit = together, emit
-        self.tokens: Any = 0
+    def __init__(self, count: TokenCount, together: Together, emit: Emit) -> None:
+        self.count, self.together, self.emit = count, together, emit
+        self.tokens = 0
         self.seconds = self.began = self.told = 0.0
-        self._learn, self._padding = trainer.training_step, trainer.processing_class.pad_token_id
-        trainer.training_step = self._count_and_learn
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.began = time.monotonic()
@@ -40,18 +39,14 @@ class RankMeter(TrainerCallback):  # type: ignore[misc]
         last = state.global_step >= state.max_steps
         if "loss" not in logs or not self.together.agree(last or now - self.told >= TOLD_EVERY_S):
             return
-        mine = [socket.gethostname(), _device(), float(self.tokens) / max(self.seconds, 1e-9), peak_bytes()]
-        self.tokens, self.seconds, self.told = 0, 0.0, now
+        rate = (self.count.own - self.tokens) / max(self.seconds, 1e-9)
+        mine = [socket.gethostname(), _device(), rate, peak_bytes()]
+        self.tokens, self.seconds, self.told = self.count.own, 0.0, now
         ranks = (
             RankReading(rank=rank, host=host, device=device, tokens_per_s=rate, peak_memory_bytes=peak)
             for rank, (host, device, rate, peak) in enumerate(self.together.gather(mine))
         )
         self.emit(RanksMeasured(step=state.global_step, ranks=tuple(ranks)))
-
-    def _count_and_learn(self, model: Any, inputs: Any, *rest: Any, **more: Any) -> Any:
-        rows, mask = inputs["input_ids"], inputs.get("attention_mask")
-        self.tokens += (rows != self._padding).sum() if mask is None else mask.sum()  # read, and waited for, when it is told
-        return self._learn(model, inputs, *rest, **more)
 
 
 def _device() -> str:

@@ -18,6 +18,7 @@ from tui.engine.arguments import training_arguments
 from tui.engine.checkpointing import Checkpointing
 from tui.engine.checkpoints import STATE, Checkpoint, checkpoints_of
 from tui.engine.control import Control
+from tui.engine.counting import TokenCount
 from tui.engine.custom_loss import load_custom_loss
 from tui.engine.dataset import Tokenised
 from tui.engine.emit import Emit
@@ -90,11 +91,13 @@ def train(
     steering = Steering(trainer, session, plan, start, checkpoints, control, emit, together)
     guards = Guards(session)
     guards.remember(start.before.steps, start.before.evaluations)
+    count = TokenCount(trainer)
     trainer.add_callback(steering)
+    trainer.add_callback(count)
     trainer.add_callback(Reporter(clock, control, emit, guards, together, start.lowest))
     trainer.add_callback(Measuring(emit))
     if together.size > 1:
-        trainer.add_callback(RankMeter(trainer, together, emit))
+        trainer.add_callback(RankMeter(count, together, emit))
     if session.evaluation.sample_prompts:
         steering.sampler = Sampler(session, loaded, clock, control, emit, together)
         trainer.add_callback(steering.sampler)
