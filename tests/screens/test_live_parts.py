@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from tests.screens.conftest import GPU, RECORDED
-from tests.screens.test_live import step
+from tests.screens.test_live import PLAN, step
 from tui.machine.readings import GpuUser, HostReading
 from tui.run import events
 from tui.run.events import RankReading
-from tui.run.state import RunState, Series, fold
+from tui.run.folder import RunFolder
+from tui.run.state import RunState, Series, fold, fold_all
 from tui.screens.live_figures import essential_lines, groups
+from tui.screens.live_text import headline
 from tui.widgets.curve_data import Columns, running_mean, thin
 from tui.widgets.gauges import gpu_gauges, host_gauges
 from tui.widgets.sparkline import sparkline
@@ -92,3 +95,15 @@ def test_no_figure_moves_another_while_a_run_goes_on() -> None:
             *rows, _, _ = essential_lines(state, state.last_event, 0)  # the last two are for what has gone wrong
             seen.add(tuple(re.split(r" {2,}", row)[0].replace("so far", "left") for row in rows))
     assert seen == {("update", "left", "ends", "", "loss", "held out", "", "speed", "memory", "")}
+
+
+def test_a_run_that_told_nothing_before_it_crashed_has_no_time_of_its_end() -> None:
+    gone = fold(RunState(), events.EngineSeen(alive=False, reason="the engine is gone without a word"))
+    assert not any(line.startswith(("ended", "took")) for line in essential_lines(gone, 1e9, 0))
+
+
+def test_a_run_that_got_no_better_says_that_it_ended_early() -> None:
+    state = fold_all([PLAN, step(30), events.Finished(outcome="early-stopped", result="x")])
+    assert headline(RunFolder(Path("a")), state, 0.0) == "a finished early, as nothing got better any more; c talks to it"
+    whole = fold_all([PLAN, step(PLAN.steps), events.Finished(outcome="completed", result="x")])
+    assert headline(RunFolder(Path("a")), whole, 0.0) == "a finished; c talks to it"

@@ -46,7 +46,8 @@ def essential_lines(state: RunState, now: float, found: int) -> list[str]:
     last, left = state.last_step, figures.seconds_left(state, now)
     took = ("took" if state.ended else "so far", _length(state, now))
     if state.ended:
-        clock = ("ended", ends_at(0.0, state.ended_at or state.last_event))
+        ended_at = state.ended_at or state.last_event
+        clock = ("ended", ends_at(0.0, ended_at) if ended_at else UNKNOWN)
     else:
         clock = ("ends", UNKNOWN if left is None else ends_at(left, now))
     speed = [("speed", f"{state.tokens_per_s or 0:,.0f} tokens/s" if last else UNKNOWN)]

@@ -57,7 +57,8 @@ def headline(
     if state.ended:
         kept = "c talks to it" if state.result else "nothing was kept"
         loaded = ", f frees its memory" if state.chat_ready else ""
-        return f"{folder.name} {state.status}; {kept}{loaded}"
+        early = " early, as nothing got better any more" if figures.stopped_early(state) else ""
+        return f"{folder.name} {state.status}{early}; {kept}{loaded}"
     if stopping:
         return f"{folder.name}: stopping after this update, then saving what was learned"
     doing = state.phase_text or PHASES[state.phase]
