@@ -105,11 +105,6 @@ def total_steps(state: RunState) -> int:
     return int(changed[-1] or planned) if changed else planned
 
 
-def stopped_early(state: RunState) -> bool:
-    """Whether it has ended before its last update because nothing got better any more."""
-    return state.status == "finished" and state.last_step is not None and state.last_step.step < total_steps(state)
-
-
 def startup(state: RunState) -> list[tuple[str, float]]:
     """Where the time went between the start of the engine and its first update: what was done, and for how many seconds."""
     begun = state.resumed[-1].time if state.resumed else state.started

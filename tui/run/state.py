@@ -109,6 +109,8 @@ class RunState:
     resumed: tuple[ev.Resumed, ...] = ()
     failure: ev.Failed | None = None
     result: str = ""
+    early: bool = False
+    """Whether it ended before its last update because nothing got better any more."""
     engine_alive: bool = False
     chat_ready: bool = False
     """Whether the model is still in memory to talk to."""
@@ -205,6 +207,7 @@ def fold(state: RunState, event: ev.Event) -> RunState:
                 state,
                 status=status,
                 result=event.result,
+                early=event.outcome == "early-stopped",
                 chat_ready=event.loaded,
                 phase="ready",
                 phase_fraction=None,
@@ -233,6 +236,7 @@ def _resumed(state: RunState, event: ev.Resumed) -> RunState:
         status="loading",
         failure=None,
         result="",
+        early=False,
         ended_at=0.0,
         ranks=(),
         resumed=(*state.resumed, event),

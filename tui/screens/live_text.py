@@ -57,7 +57,7 @@ def headline(
     if state.ended:
         kept = "c talks to it" if state.result else "nothing was kept"
         loaded = ", f frees its memory" if state.chat_ready else ""
-        early = " early, as nothing got better any more" if figures.stopped_early(state) else ""
+        early = " early, as nothing got better any more" if state.early else ""
         return f"{folder.name} {state.status}{early}; {kept}{loaded}"
     if stopping:
         return f"{folder.name}: stopping after this update, then saving what was learned"
