@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,21 @@ DATA = ROOT / "sample_data" / "shell" / "train.jsonl"
 LOG = "bare.log"
 
 
-def start_bare(model: str, steps: int, scratch: Path, *, four_bit: bool) -> subprocess.Popen[bytes]:
+@dataclass(frozen=True)
+class Task:
+    """What both train."""
+
+    model: str
+    steps: int
+    four_bit: bool
+    data: Path = DATA
+    max_seq_length: int = 512
+
+
+def start_bare(task: Task, scratch: Path) -> subprocess.Popen[bytes]:
     """Start to train by the bare script; what it prints is in ``bare.log`` of that folder."""
-    words = [sys.executable, str(ROOT / "bench" / "bare_script.py"), model, str(steps), str(int(four_bit)), str(DATA)]
+    told = [task.model, str(task.steps), str(int(task.four_bit)), str(task.data.absolute()), str(task.max_seq_length)]
+    words = [sys.executable, str(ROOT / "bench" / "bare_script.py"), *told]
     environment = os.environ | {"UNSLOTH_DISABLE_STATISTICS": "1"}
     with (scratch / LOG).open("wb") as log:
         return subprocess.Popen(words, cwd=scratch, env=environment, stdout=log, stderr=log)
@@ -30,19 +43,19 @@ def marks_of(scratch: Path) -> list[float]:
     return [float(told[1]) for told in words if len(told) == 2]
 
 
-def run_bare(model: str, steps: int, scratch: Path, *, four_bit: bool) -> list[float]:
+def run_bare(task: Task, scratch: Path) -> list[float]:
     """Train by the bare script to the end; when each update was done, as time.time() tells it."""
-    if start_bare(model, steps, scratch, four_bit=four_bit).wait():
+    if start_bare(task, scratch).wait():
         sys.exit((scratch / LOG).read_text(errors="replace")[-3000:])
     return marks_of(scratch)
 
 
-def session_of(model: str, steps: int, *, four_bit: bool, **more: dict[str, Any]) -> Session:
+def session_of(task: Task, **more: dict[str, Any]) -> Session:
     """A session that trains as the bare script does."""
     told: dict[str, dict[str, Any]] = {
-        "model": {"name": model, "max_seq_length": 512, "load_in_4bit": four_bit},
-        "data": {"source": str(DATA)},
-        "training": {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "max_steps": steps},
+        "model": {"name": task.model, "max_seq_length": task.max_seq_length, "load_in_4bit": task.four_bit},
+        "data": {"source": str(task.data.absolute())},
+        "training": {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "max_steps": task.steps},
         "chat": {"keep_loaded_minutes": 0},
     }
     return file.from_table({key: told.get(key, {}) | more.get(key, {}) for key in {*told, *more}})

@@ -1,4 +1,4 @@
-"""``python bench/bare_script.py MODEL STEPS 0|1 DATA``: the notebook's way to train, bare; 1 is 4-bit.
+"""``python bench/bare_script.py MODEL STEPS 0|1 DATA LENGTH``: the notebook's way to train, bare; 1 is 4-bit.
 
 A line that begins with MARK is printed when an update is done, with that moment as time.time() tells it.
 """
@@ -13,8 +13,8 @@ from datasets import load_dataset
 from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-folder, steps, four_bit, data = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "1", sys.argv[4]
-model, tokenizer = FastLanguageModel.from_pretrained(model_name=folder, max_seq_length=512, load_in_4bit=four_bit)
+folder, steps, four_bit, data, length = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "1", sys.argv[4], int(sys.argv[5])
+model, tokenizer = FastLanguageModel.from_pretrained(model_name=folder, max_seq_length=length, load_in_4bit=four_bit)
 model = FastLanguageModel.get_peft_model(
     model,
     r=16,
@@ -30,7 +30,7 @@ rows = rows.map(lambda row: {"text": tokenizer.apply_chat_template(row["messages
 config = SFTConfig(
     output_dir="out",
     dataset_text_field="text",
-    max_length=512,
+    max_length=length,
     per_device_train_batch_size=8,
     gradient_accumulation_steps=1,
     max_steps=steps,

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bare import run_bare, session_of
+from bare import Task, run_bare, session_of
 from report import Row, report
 
 from tui.run.figures import startup
@@ -37,8 +37,9 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["UNSLOTH_TUI_HOME"] = f"{scratch}/home"
-        session = session_of(given.model, STEPS, four_bit=given.four_bit)
-        bare = [_bare_s(given.model, Path(scratch), given.four_bit) for _ in range(2)]
+        task = Task(given.model, STEPS, given.four_bit)
+        session = session_of(task)
+        bare = [_bare_s(task, Path(scratch)) for _ in range(2)]
         runs = {
             "first run": _ours(session),
             "second run": _ours(session),
@@ -56,9 +57,9 @@ def main() -> None:
     report(rows, given.json)
 
 
-def _bare_s(model: str, scratch: Path, four_bit: bool) -> float:
+def _bare_s(task: Task, scratch: Path) -> float:
     started = time.time()
-    return run_bare(model, STEPS, scratch, four_bit=four_bit)[0] - started
+    return run_bare(task, scratch)[0] - started
 
 
 def _ours(session: Session, spare: Spare | None = None) -> tuple[float, RunState]:
