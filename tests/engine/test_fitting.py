@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
@@ -23,6 +24,9 @@ pytestmark = pytest.mark.slow
 
 OWN: dict[str, Any] = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2, "max_steps": 8}
 OTHER = OWN | {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 1}
+
+A_PERCENT = 2e-5
+"""Of what B learns in these eight updates, 0.0018 on average."""
 
 
 @dataclass(frozen=True)
@@ -69,4 +73,6 @@ def test_an_update_in_other_parts_learns_the_same(runs: Runs) -> None:
     learned, again = (load_file(folder.adapter / "adapter_model.safetensors") for folder in (runs.own, runs.other))
     assert learned.keys() == again.keys()
     for name, weights in learned.items():
-        assert weights == pytest.approx(again[name], abs=2e-4), name
+        assert np.abs(weights - again[name]).mean() < A_PERCENT, name
+        # where a gradient is next to nothing its sign is that of its rounding, and Adam makes whole steps of it
+        assert weights == pytest.approx(again[name], abs=1e-3), name
