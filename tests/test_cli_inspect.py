@@ -80,11 +80,11 @@ def test_what_cannot_be_looked_at_is_said_in_a_sentence(
 
 def test_the_data_of_a_session_is_written_and_the_rest_of_it_kept(inspect: Inspect, samples: Path, tmp_path: Path) -> None:
     there = tmp_path / "mine.toml"
-    there.write_text("[model]\nmax_seq_length = 64\n[lora]\nr = 4\n")
+    there.write_text("[model]\nmax_seq_length = 64  # mine\n[lora]\nr = 4\n")
     code, _, _ = inspect(samples / "prompt_completion.csv", "--split", "train[:5]", "--write", there)
     written = file.load(there)
     assert code == 0
-    assert (written.model.max_seq_length, written.lora.r) == (64, 4)
+    assert (written.model.max_seq_length, written.lora.r) == (64, 4) and "= 64  # mine" in there.read_text()
     assert (written.data.source, written.data.split) == (str(samples / "prompt_completion.csv"), "train[:5]")
     assert "5 rows" in inspect(there)[1]
 

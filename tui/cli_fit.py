@@ -40,5 +40,5 @@ def fit(
         return
     changes = fit_console.changes_of(told, apply.value)
     if changes:
-        file.save(file.replace_values(file.load_as_written(session), changes), session)
+        file.save(file.replace_values(file.load_as_written(session), changes), session, session)
         say(f"{session} has these settings now: {', '.join(f'{key} = {value}' for key, value in changes.items())}")

@@ -74,7 +74,7 @@ def inspect(
         if write:
             before = load(write) if write.exists() else Session()
             data = {f"data.{name}": value for name, value in session.data.model_dump().items()}
-            file.save(file.replace_values(before, data), write)
+            file.save(file.replace_values(before, data), write, write)
     except file.SessionError as error:
         refuse(str(problem) for problem in error.problems)
     raise typer.Exit(code)

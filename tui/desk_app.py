@@ -118,13 +118,10 @@ class DeskApp(LookApp):
             self.notify(f"saved as {plain(str(path))}", markup=False)
 
     async def may_replace(self, path: Path) -> bool:
-        """Whether the file may be written over; asked when somebody else changed it, or comments would be lost."""
-        if self.desk.changed_elsewhere():
-            question = f"{path.name} was changed since it was opened here. Replace it?"
-        elif file.has_comments(path):
-            question = f"{path.name} has comments, which are lost when it is saved from here. Replace it?"
-        else:
+        """Whether the file may be written over; asked when somebody else changed it."""
+        if not self.desk.changed_elsewhere():
             return True
+        question = f"{path.name} was changed since it was opened here. Replace it?"
         return await self.push_screen_wait(AskDialog(question, "Replace"))
 
     @work(group="dialog", exclusive=True)

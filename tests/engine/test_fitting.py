@@ -43,6 +43,7 @@ class Runs:
 def runs(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     place = tmp_path_factory.mktemp("fit") / "session.toml"
     lab.write_session(place, training=OWN)
+    place.write_text("# mine\n" + place.read_text())
     own = lab.start(training=OWN, run={"name": "own"})
     other = lab.start(training=OTHER, lora={"use_gradient_checkpointing": "false"}, run={"name": "other"})
     measuring = lab.command(
@@ -61,7 +62,7 @@ def test_settings_are_measured_and_the_answer_goes_into_the_session(runs: Runs, 
     now = file.load(runs.session)
     assert now.effective_batch == 4
     answer = runs.told["same"]["changes"] if runs.told["same"] else {}
-    assert file.replace_values(now, answer) == now
+    assert file.replace_values(now, answer) == now and runs.session.read_text().startswith("# mine\n")
     with lab.entered():
         assert {it.device for it in kept()} == {"CPU"}
         assert pace.seconds_per_example(file.replace_values(now, {"run.name": "next"}))

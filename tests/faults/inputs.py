@@ -111,7 +111,6 @@ def _one_line(error: Exception) -> None:
 def _session(content: bytes, place: Path) -> None:
     path = place / "session.toml"
     path.write_bytes(content)
-    file.has_comments(path)
     try:
         session = file.load(path)
     except file.SessionError as error:
@@ -119,6 +118,9 @@ def _session(content: bytes, place: Path) -> None:
         return
     again = file.parse(file.dumps(session))
     assert again == session
+    changed = file.replace_value(session, "lora.r", session.lora.r + 1)
+    file.save(changed, path, path)
+    assert file.load(path) == file.anchored(changed, place)
     preflight(session)
     for spec in SPECS[:: max(1, len(SPECS) // 9)]:
         section, _, name = spec.key.partition(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from tests.session.strategies import PATTERNED, SPECS, few_changes, limits, tables
 from tui.session import drafts, file
 from tui.session.checks import check
+from tui.session.desk import Desk
 from tui.session.file import SessionError
 from tui.session.schema import Session
 from tui.session.sections.model import PRECISIONS
@@ -31,6 +33,37 @@ def test_a_saved_file_loads_as_the_same_session(tmp_path: Path, table: dict[str,
     path = tmp_path / "session.toml"
     file.save(session, path)
     assert file.load(path) == file.anchored(session, tmp_path)
+
+
+@given(tables(), tables(), st.booleans())
+def test_a_file_that_is_saved_again_holds_the_new_values_and_every_line_that_somebody_put_between_them(
+    tmp_path: Path, before: dict[str, Any], after: dict[str, Any], elsewhere: bool
+) -> None:
+    origin, path = tmp_path / "session.toml", tmp_path / ("copy.toml" if elsewhere else "session.toml")
+    flat = {section: {name: it for name, it in told.items() if not isinstance(it, dict)} for section, told in before.items()}
+    told, count = re.subn(r"(?m)^(?=\w+ = |\[\w+\])", "# a word of mine\n", file.dumps(file.from_table(flat)))
+    origin.write_text(told)
+    session = file.from_table(after)
+    file.save(session, path, origin)
+    assert file.load(path) == file.anchored(session, tmp_path)
+    assert path.read_text().splitlines().count("# a word of mine") == count
+
+
+def test_what_was_not_changed_stays_as_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").touch()
+    told = '# ours\n[training]\nlearning_rate = 1e-3 # slow\nmax_steps = 60\n\n[model]\nname = "a/b"\n'
+    told += '[data]\nsource = "rows.jsonl"\n'
+    path = tmp_path / "session.toml"
+    path.write_text(told)
+    desk = Desk()
+    desk.open(file.load(path), path)
+    desk.replace(file.replace_values(desk.session, {"training.max_steps": 30, "data.split": "train[:10]"}))
+    desk.save(path)
+    assert path.read_text() == told.replace("60", "30").replace('.jsonl"\n', '.jsonl"\nsplit = "train[:10]"\n')
+    (tmp_path / "elsewhere").mkdir()
+    desk.save(tmp_path / "elsewhere" / "copy.toml")
+    copy = (tmp_path / "elsewhere" / "copy.toml").read_text()
+    assert copy == path.read_text().replace("rows.jsonl", str(tmp_path / "rows.jsonl"))
 
 
 def test_only_what_differs_from_the_defaults_is_written() -> None:

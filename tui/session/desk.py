@@ -77,7 +77,7 @@ class Desk:
 
     def save(self, path: Path) -> None:
         """Write the session to a file, which it belongs to from now on. Raises OSError."""
-        file.save(self.session, path)
+        file.save(self.session, path, self.path)
         self.path, self.saved = path, self.session
         self.remember()
 

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import tomli_w
 from pydantic import ValidationError
 
 from tui.resources import expanded
 from tui.session.explain import explain_all, shown
-from tui.session.fields import get_value
+from tui.session.fields import fields_of, get_value
 from tui.session.problem import Problem
 from tui.session.schema import Session
 
 VERSION = 1
 """The version of the session file; a file without one is of the first."""
-
-_COMMENT = re.compile(r"""^\s*#|["'\]\w]\s+#""")
 
 MAX_BYTES = 1_000_000
 """A session is a few kilobytes; a larger file is something else."""
@@ -123,17 +120,36 @@ def to_toml(table: dict[str, Any]) -> str:
     return str(tomli_w.dumps(table))
 
 
-def save(session: Session, path: Path) -> None:
-    """Write the session to `path`, replacing what was there only once all of it is on disk. Raises OSError."""
-    write_atomic(path, dumps(session))
+def save(session: Session, path: Path, origin: Path | None = None) -> None:
+    """Write the session to `path`, replacing what was there only once all of it is on disk. Raises OSError.
+
+    From `origin`, the file that the session was read from, comments, order and relative paths are kept.
+    """
+    write_atomic(path, (origin and _edited(session, path.parent, origin)) or dumps(session))
 
 
-def has_comments(path: Path) -> bool:
-    """Whether a file has comments, which writing it again would lose."""
+def _edited(session: Session, folder: Path, origin: Path) -> str:
+    """The text of `origin` with the values of a session that is saved in `folder`; empty where it cannot be had so."""
+    import tomlkit
+
     try:
-        return any(_COMMENT.search(line) for line in path.read_text(encoding="utf-8").splitlines())
-    except (OSError, UnicodeDecodeError):
-        return False
+        text = _read(origin)
+        after, document = anchored(session, folder), cast(dict[str, Any], tomlkit.parse(text))
+        differing, everything = to_table(session), to_table(session, defaults=True)
+        for derived in (False, True):  # some values follow from those that the first round has written
+            before = anchored(parse(text), folder)
+            for section, name in (spec.key.split(".") for spec in fields_of(Session)):
+                key, there = f"{section}.{name}", name in document.get(section, {})
+                if get_value(before, key) == get_value(after, key):
+                    continue
+                if name not in everything[section]:
+                    document.get(section, {}).pop(name, None)
+                elif there or derived or name in differing.get(section, {}):
+                    document.setdefault(section, tomlkit.table())[name] = everything[section][name]
+            text = tomlkit.dumps(document)
+        return text if anchored(parse(text), folder) == after else ""
+    except (SessionError, tomlkit.exceptions.TOMLKitError):
+        return ""
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

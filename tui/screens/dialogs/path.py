@@ -13,7 +13,6 @@ from textual.widgets import Input, Label, Static
 
 from tui.resources import expanded
 from tui.screens.dialogs.base import Dialog
-from tui.session import file
 from tui.widgets.foreign import foreign
 from tui.widgets.paths import PathSuggester
 
@@ -77,8 +76,7 @@ class SaveDialog(Dialog[Path | None]):
         if str(path) == self.warned_of or not there:
             return ""
         self.warned_of = str(path)
-        lost = " and its comments are lost" if path.suffix == ".toml" and file.has_comments(path) else ""
-        return f"{' and '.join(there)} is there already; Enter once more replaces it{lost}"
+        return f"{' and '.join(there)} is there already; Enter once more replaces it"
 
     def _complain(self, text: str) -> None:
         self.query_one(".complaint", Static).update(foreign(text))
