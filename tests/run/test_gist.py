@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import given
@@ -70,14 +72,10 @@ def test_what_is_skimmed_is_told_as_if_it_had_been_read_whole(
 ) -> None:
     if in_order:
         lines = [line for _, line in sorted((_time(line), line) for line in lines)]
-    read, kept = Gist(), gist.BATCH
-    gist.BATCH = batch
-    try:
-        for part in (lines[:first], lines[first:]):
-            read.take(part)
-            assert read.lowest_loss is None or math.isfinite(read.lowest_loss)
-    finally:
-        gist.BATCH = kept
+    read = Gist()
+    for begin, end in pairwise([*range(0, first, batch), first, len(lines)]):
+        read.take(lines[begin:end])
+        assert read.lowest_loss is None or math.isfinite(read.lowest_loss)
     assert told_of(read) == told_whole(lines)
 
 
@@ -94,8 +92,9 @@ def test_a_real_run_is_told_as_if_it_had_been_read_whole() -> None:
         assert told_of(read) == told_whole(lines[:end])
 
 
-@given(UPDATES)
-def test_an_update_as_it_is_written_need_not_be_read_whole(update: ev.StepDone) -> None:
+@given(UPDATES, st.floats(1e9, 9e9))
+def test_an_update_as_it_is_written_need_not_be_read_whole(update: ev.StepDone, time: float) -> None:
+    update = replace(update, time=time)
     found = gist._SKIMMED.fullmatch(ev.to_line(update).encode()[:-1])
     assert found and (float(found[1]), int(found[2])) == (update.time, update.step)
     assert repr(float(found[3])) == repr(update.loss)

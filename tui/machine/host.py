@@ -46,7 +46,7 @@ def modified_s(path: Path) -> float:
         return time.time()
 
 
-def folder_bytes(path: Path) -> int:
+def folder_bytes(path: os.PathLike[str]) -> int:
     """What a folder takes on its disk; what cannot be read, or goes away meanwhile, counts nothing."""
     total = 0
     try:
@@ -56,7 +56,7 @@ def folder_bytes(path: Path) -> int:
     for entry in entries:
         with suppress(OSError):
             inside = entry.is_dir(follow_symlinks=False)
-            total += folder_bytes(Path(entry.path)) if inside else entry.stat(follow_symlinks=False).st_size
+            total += folder_bytes(entry) if inside else entry.stat(follow_symlinks=False).st_size
     return total
 
 

@@ -7,7 +7,6 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
-from itertools import islice
 from operator import le, lt
 
 from tui.run import events as ev
@@ -19,10 +18,11 @@ _UPDATE = (
     rb'"grad_norm":[^,]++,"tokens":[0-9]++,"tokens_per_s":[^,]++,"seconds":[^,]++,"peak_memory_bytes":[0-9]++}' % _NUMBER
 )
 _UNTOLD = rb'(?:gpu|reply|sample|compared|memory|ranks|warning|changed|preview|inspected)",.*+'
-_SKIMMED = re.compile(rb'{"time":([1-9][0-9]*+(?:\.[0-9]++)?+),"kind":"(?:%b|%b)' % (_UPDATE, _UNTOLD))
-"""An update as `to_line` writes it: its time, its number, its loss; or an event of which no row tells more than its time."""
-BATCH = 10_000
-"""So many lines are looked at together: a long run has a million."""
+_SKIMMED = re.compile(rb'{"time":([1-9][0-9]{9}+(?:\.[0-9]++)?+),"kind":"(?:%b|%b)' % (_UPDATE, _UNTOLD))
+"""An update as `to_line` writes it: its time, its number, its loss; or an event of which no row tells more than its time.
+
+Times of ten digits before the point (from 2001 to 2286) are in the same order as their texts.
+"""
 
 
 class Gist:
@@ -53,18 +53,16 @@ class Gist:
         self._compared = len(self._losses)
         return self._lowest if math.isfinite(self._lowest) else None
 
-    def take(self, lines: Iterable[bytes]) -> None:
+    def take(self, lines: list[bytes]) -> None:
         """Fold some more lines of events."""
-        fresh = iter(lines)
-        while batch := list(islice(fresh, BATCH)):
-            found = list(map(_SKIMMED.fullmatch, batch))
-            begun = 0
-            for at, skimmed in enumerate(found):
-                if skimmed is None:
-                    self._fold_skimmed(found[begun:at])
-                    self._fold(batch[at])
-                    begun = at + 1
-            self._fold_skimmed(found[begun:])
+        found = list(map(_SKIMMED.fullmatch, lines))
+        begun = 0
+        for at, skimmed in enumerate(found):
+            if skimmed is None:
+                self._fold_skimmed(found[begun:at])
+                self._fold(lines[at])
+                begun = at + 1
+        self._fold_skimmed(found[begun:])
 
     def _fold(self, line: bytes) -> None:
         """Fold one line whole."""
@@ -82,9 +80,10 @@ class Gist:
         if not self.state.started:
             self._fold(found[0].string)
         told = [it.groups() for it in found]
-        times = [self.state.last_event - self.state.clock_back_s, *(float(time) for time, _, _ in told)]
+        times = [time for time, _, _ in told]
+        follows = self.state.last_event - self.state.clock_back_s <= float(times[0])
         steps = [int(step) for _, step, _ in told if step]
-        if all(map(le, times, times[1:])) and all(map(lt, steps, steps[1:])):
+        if follows and all(map(le, times, times[1:])) and all(map(lt, steps, steps[1:])):
             self._extend(steps, [float(loss) for _, _, loss in told if loss])
             found = _last_told(found)
         for it in found:

@@ -138,7 +138,8 @@ def read_row(folder: RunFolder) -> RunRow:
 def _state(tail: Tail, gist: Gist, liveness: EngineSeen) -> RunState:
     """What is known once the lines are taken that are new; one run that cannot be read hides no other."""
     try:
-        gist.take(tail.read())
+        for lines in tail.blocks():
+            gist.take(lines)
     except OSError as error:
         liveness = unreadable(error)
     return fold(gist.state, liveness)
