@@ -110,7 +110,7 @@ def runs(lab: Lab, cold: Lab, tmp_path_factory: pytest.TempPathFactory) -> Itera
         assert subprocess.run(closed, timeout=60, check=False).returncode == 0
     start = lab.command("start", session("wiped-out"), stdout=subprocess.PIPE)
     name = start.communicate(timeout=60)[0].strip()
-    yield Runs(
+    made = Runs(
         hung_up=hung_up,
         terminal=terminal,
         watchers=watchers,
@@ -123,12 +123,17 @@ def runs(lab: Lab, cold: Lab, tmp_path_factory: pytest.TempPathFactory) -> Itera
         killed=lab.run_named("killed"),
         wiped_out=RunFolder(lab.home / "runs" / name),
     )
+    yield made
+    for folder in (hung_up, made.interrupted, made.orphaned, made.killed, made.wiped_out):
+        for process in live_processes(folder):  # of those whose test was not among the chosen ones
+            process.kill()
     said.close()
     told.close()
     for watcher in watchers:
         watcher.stop()
-    for process in (terminal.process, foreground, starter):
-        process.poll()
+    for command in (terminal.process, foreground, starter):
+        command.kill()
+        command.wait()
 
 
 @pytest.mark.usefixtures("runs")
