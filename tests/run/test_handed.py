@@ -160,7 +160,8 @@ def test_what_was_not_submitted_waits_for_somebody_and_can_be_given_up(home: Pat
     row = read_row(folder)
     assert row.status == "waiting" and row.reason.startswith("not submitted yet: sbatch ")
     stop(folder)
-    assert read_state(folder).status == "stopped"
+    row = read_row(folder)
+    assert (row.status, row.reason, row.alive) == ("stopped", "", False)
     trash.delete(folder)
     assert not folder.path.exists()
 

@@ -95,11 +95,11 @@ def standing(folder: RunFolder) -> Standing | None:
     handed = read_handed(folder)
     if handed is None:
         return None
+    if handed.end:
+        return Standing(active=False, queued=False, text=_over(handed))
     if not handed.id:
         written = f"sbatch {shlex.quote(str(folder.job / SCRIPT))}" if handed.to == "slurm" else str(folder.job / TASK)
         return Standing(active=True, queued=True, text=f"not submitted yet: {written}")
-    if handed.end:
-        return Standing(active=False, queued=False, text=_over(handed))
     try:
         job = _job(handed)
     except JobError as error:
@@ -176,6 +176,8 @@ def seen_by(handed: Handed) -> str:
 
 
 def _over(handed: Handed, why: str = "") -> str:
+    if not handed.id:
+        return "it was given up before it was submitted"
     if handed.to == "slurm" and handed.end in ENDS:
         return f"{name_of(handed)} {ENDS[handed.end]}"
     reason = f": {why}" if why and handed.to == "skypilot" else ""

@@ -16,6 +16,7 @@ ANSWER_WIDTH = 110
 EARLIER = 4
 """How many earlier answers to a sample prompt are shown below the latest."""
 NOTHING = "(no answer)"
+COPY = "n on Runs (F7) copies its session"
 PHASES = {
     "starting": "starting the engine",
     "importing": "importing Unsloth and PyTorch",
@@ -49,13 +50,13 @@ def headline(
         if state.checkpoints:
             onward = "\nr goes on from its last checkpoint"
         elif state.status == "crashed":
-            onward = "\nIt left no checkpoint to go on from; n on Runs (F7) copies its session"
+            onward = f"\nIt left no checkpoint to go on from; {COPY}"
         return f"{folder.name} {state.status}: {state.failure.text}{advice}{onward}"
     if state.status == "paused":
         step = state.last_step.step if state.last_step else 0
         return f"{folder.name} is paused after update {step}; the GPU is free, and r goes on"
     if state.ended:
-        kept = "c talks to it" if state.result else "nothing was kept"
+        kept = "c talks to it" if state.result else f"nothing was kept\n{COPY}"
         loaded = ", f frees its memory" if state.chat_ready else ""
         early = " early, as nothing got better any more" if state.early else ""
         return f"{folder.name} {state.status}{early}; {kept}{loaded}"
