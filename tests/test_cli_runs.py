@@ -34,7 +34,7 @@ def test_runs_are_found_by_words(ask: Ask, ended: RunFolder) -> None:
     assert ask("runs", "best", "finished").out.split()[0] == ended.name
     assert ask("runs", "worst").out == ""
     row = json.loads(ask("runs", "--json").out)
-    assert (row["tags"], row["best_loss"], row["queue_place"]) == (["best"], 0.5, None)
+    assert (row["tags"], row["loss"], row["queue_place"]) == (["best"], 0.5, None)
 
 
 def test_sessions_are_queued_and_their_order_is_changed(ask: Ask, home: Path, session: Callable[..., Path]) -> None:

@@ -40,13 +40,15 @@ STAND_S = 1 / 2
 def data_screen() -> Screen[Any]:
     from tui.screens.data import DataScreen
 
-    return DataScreen().data_bind(UnslothTui.session, UnslothTui.preview, UnslothTui.inspected, UnslothTui.workbench_phase)
+    return DataScreen().data_bind(
+        UnslothTui.session, UnslothTui.laid, UnslothTui.preview, UnslothTui.inspected, UnslothTui.workbench_phase
+    )
 
 
 def tune_screen() -> Screen[Any]:
     from tui.screens.tune import TuneScreen
 
-    return TuneScreen().data_bind(UnslothTui.session)
+    return TuneScreen().data_bind(UnslothTui.session, UnslothTui.laid)
 
 
 def chat_screen() -> Screen[Any]:

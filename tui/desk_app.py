@@ -17,8 +17,10 @@ from tui.screens import messages
 from tui.screens.dialogs.ask import AskDialog
 from tui.session import drafts, file
 from tui.session.desk import Desk
+from tui.session.fields import get_value
 from tui.session.presets import list_presets, own_presets_folder, save_preset
 from tui.session.schema import Session
+from tui.session.text import to_text
 from tui.widgets.foreign import plain
 
 DRAFT_S = 2.0
@@ -40,11 +42,15 @@ class DeskApp(LookApp):
     session: var[Session] = var(Session)
     session_label: var[str] = var("")
     """Which session this is, and whether it is saved."""
+    laid: var[int] = var(0)
+    """How many times the session was replaced as a whole: what is typed and not allowed was about an earlier one."""
 
     def __init__(self, session: Session | None, path: Path | None) -> None:
         super().__init__()
         self.desk = Desk(session, path)
         self.set_reactive(DeskApp.session, self.desk.session)
+        self.refused: dict[str, dict[str, str]] = {}
+        """What is typed and not allowed, by place and key."""
 
     def start_desk(self) -> None:
         """Offer what was left unsaved, and keep what is not saved from now on."""
@@ -60,6 +66,11 @@ class DeskApp(LookApp):
         name = self.desk.path.name if self.desk.path else "" if self.session == Session() else "new session"
         self.session_label = f"{name}{' ●' if self.desk.unsaved and name else ''}"
 
+    def show_another(self) -> None:
+        """Hand over a session that takes the place of the one before."""
+        self.show_session()
+        self.laid += 1
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         yield from super().get_system_commands(screen)
         help_text = "Keep how this session trains, to apply it to others"
@@ -74,15 +85,18 @@ class DeskApp(LookApp):
             self.notify(plain(str(error)), severity="error", markup=False)
         self.show_session()
 
+    def on_fields_refused(self, event: messages.FieldsRefused) -> None:
+        self.refused[event.place] = event.refused
+
     def action_undo(self) -> None:
-        if not self.desk.undo():
+        if not any(self.refused.values()) and not self.desk.undo():
             self.notify("nothing to take back")
-        self.show_session()
+        self.show_another()
 
     def action_redo(self) -> None:
         if not self.desk.redo():
             self.notify("nothing was taken back")
-        self.show_session()
+        self.show_another()
 
     @work(group="dialog", exclusive=True)
     async def action_choose_preset(self) -> None:
@@ -90,7 +104,7 @@ class DeskApp(LookApp):
 
         if preset := await self.push_screen_wait(PresetDialog(list_presets(), self.session)):
             self.desk.replace(preset.applied_to(self.session))
-            self.show_session()
+            self.show_another()
             self.notify(f"{plain(preset.title)}: ctrl+z takes it back", markup=False)
 
     # ---- files
@@ -100,7 +114,7 @@ class DeskApp(LookApp):
         path = self.desk.path
         if path is None:
             await self.save_as()
-        elif await self.may_replace(path) and self.try_to(lambda: self.desk.save(path)):
+        elif await self.may_leave_out() and await self.may_replace(path) and self.try_to(lambda: self.desk.save(path)):
             self.show_session()
             self.notify(f"saved as {plain(str(path))}", markup=False)
 
@@ -112,10 +126,19 @@ class DeskApp(LookApp):
         """Ask for a file and save there."""
         from tui.screens.dialogs.path import SaveDialog
 
+        if not await self.may_leave_out():
+            return
         suggestion = str(self.desk.path or Path.cwd() / "session.toml")
         if path := await self.push_screen_wait(SaveDialog("Save the session as", suggestion, self.desk.save)):
             self.show_session()
             self.notify(f"saved as {plain(str(path))}", markup=False)
+
+    async def may_leave_out(self) -> bool:
+        """Whether to save although something typed is no value; asked with what is saved in its place."""
+        refused = [item for typed in self.refused.values() for item in typed.items()]
+        told = [f"{key}: {text}. Saved is {to_text(get_value(self.session, key)) or 'nothing'}." for key, text in refused]
+        question = "Not all that is typed is a value:\n\n" + "\n".join(told)
+        return not told or await self.push_screen_wait(AskDialog(question, "Save"))
 
     async def may_replace(self, path: Path) -> bool:
         """Whether the file may be written over; asked when somebody else changed it."""
@@ -133,13 +156,13 @@ class DeskApp(LookApp):
         if opened is None or not await self.may_lose():
             return
         self.try_to(lambda: self.desk.open(opened.session, opened.path))
-        self.show_session()
+        self.show_another()
 
     @work(group="dialog", exclusive=True)
     async def on_session_copied(self, event: messages.SessionCopied) -> None:
         if await self.may_lose():
             self.try_to(lambda: self.desk.open(event.session, None))
-            self.show_session()
+            self.show_another()
             self.switch_mode("tune")
 
     async def may_lose(self) -> bool:
@@ -163,7 +186,7 @@ class DeskApp(LookApp):
         question = f"A session{of} was not saved on {draft.time:%d %b at %H:%M} ({what}). Go on with it?"
         if await self.push_screen_wait(AskDialog(question, "Go on", "Not now")):
             self.desk.open_draft(draft)
-            self.show_session()
+            self.show_another()
 
     @work(group="dialog", exclusive=True)
     async def action_choose_gpus(self) -> None:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from tui.machine.finding import Finding
 
 OWN_COMMANDS = ("Quit", "Keys")
+LOOKS, LOOK_S = 20, 0.1
+"""A place that has just been gone to may first have to find what there is to act on."""
 """Commands of Textual that are here under other names."""
 
 
@@ -76,7 +78,8 @@ class GuideApp(DeskApp):
     def start_guide(self) -> None:
         """Take the user's own keys, where there are any."""
         if (config() / "keys.toml").exists():
-            from tui.keys import load_keymap, named_bindings  # loads every place
+            from tui.keys import load_keymap
+            from tui.screens.bindings import named_bindings  # loads every place
 
             keymap, faults = load_keymap(named_bindings(type(self)))
             self.set_keymap(keymap)
@@ -92,7 +95,7 @@ class GuideApp(DeskApp):
         missing = lacking(self.session)
         if not missing and self.blocking:
             missing = [f"{self.blocking} mended (F4)"]
-        ready = "✓ model, data" if self.blocking is None else "✓ ready"
+        ready = "model, data chosen" if self.blocking is None else "✓ ready"
         self.standing = f"needs {', '.join(missing)}" if missing else ready
 
     def on_judged(self, event: messages.Judged) -> None:
@@ -111,6 +114,20 @@ class GuideApp(DeskApp):
     async def action_go_by_letter(self) -> None:
         if mode := await self.push_screen_wait(GoDialog()):
             self.switch_mode(mode)
+
+    async def on_action_wanted(self, event: messages.ActionWanted) -> None:
+        await self.switch_mode(event.place)
+        self.screen.call_after_refresh(self.act, event)
+
+    async def act(self, wanted: messages.ActionWanted, looks: int = LOOKS) -> None:
+        """Do what a key of this name does here, as soon as it does."""
+        found = next((it for it in self.screen.active_bindings.values() if it.binding.id == wanted.name), None)
+        if found:
+            await self.run_action(found.binding.action, found.node)
+        elif looks:
+            self.set_timer(LOOK_S, partial(self.act, wanted, looks - 1))
+        else:
+            self.notify(f"{wanted.title}: there is nothing to do it with now")
 
     async def on_field_wanted(self, event: messages.FieldWanted) -> None:
         await self.switch_mode("tune")
@@ -177,7 +194,7 @@ class GuideApp(DeskApp):
             self.notify(plain(str(error)), severity="error", markup=False)
             return
         self.desk.replace(demo_session())
-        self.show_session()
+        self.show_another()
         await self.run_action("app.start_run")
 
     def on_session_chosen(self, event: messages.SessionChosen) -> None:
@@ -192,4 +209,4 @@ class GuideApp(DeskApp):
             self.notify(plain(str(error)), severity="error", markup=False)
             return
         if await self.may_lose() and self.try_to(lambda: self.desk.open(session, path)):
-            self.show_session()
+            self.show_another()

@@ -9,7 +9,8 @@ from pathlib import Path
 from textual.binding import Binding
 
 from tui.app import UnslothTui
-from tui.keys import PLACES, named_bindings, place_of
+from tui.keys import PLACES, place_of
+from tui.screens.bindings import named_bindings
 from tui.widgets.help import key_words
 
 ROOT = Path(__file__).parents[1]

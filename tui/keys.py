@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import pkgutil
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
-from importlib import import_module
 
-from textual.binding import Binding
-from textual.dom import DOMNode
-
-import tui.screens
-import tui.widgets
 from tui.resources import config
 
 PLACES = {
@@ -21,20 +14,6 @@ PLACES = {
     "set": "Chat", "runs": "Runs", "queue": "Runs",
 }  # fmt: skip
 """Where a key works, by the first part of its name."""
-
-
-def named_bindings(app: type[DOMNode]) -> dict[str, list[Binding]]:
-    """Every binding with a name, by that name; keys that do the same stand together. Loads every place."""
-    for package in (tui.screens, tui.widgets):
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            import_module(module.name)
-    found: dict[str, list[Binding]] = {}
-    ours = {owner for owner in (*app.__mro__, *_below(DOMNode)) if owner.__module__.startswith("tui.")}
-    for owner in sorted(ours, key=lambda owner: (owner.__module__, owner.__qualname__)):
-        for binding in Binding.make_bindings(vars(owner).get("BINDINGS", ())):
-            if binding.id and binding not in found.setdefault(binding.id, []):
-                found[binding.id].append(binding)
-    return found
 
 
 def place_of(name: str) -> str:
@@ -58,9 +37,3 @@ def load_keymap(names: Mapping[str, object]) -> tuple[dict[str, str], list[str]]
         else:
             keymap[name] = keys
     return keymap, faults
-
-
-def _below(owner: type[DOMNode]) -> Iterable[type[DOMNode]]:
-    for below in owner.__subclasses__():
-        yield below
-        yield from _below(below)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+from collections.abc import Iterable
+from typing import Any
 
 from textual import work
+from textual.app import SystemCommand
 from textual.reactive import var
+from textual.screen import Screen
 
 from tui.chat_app import ChatApp
 from tui.run import queue
@@ -14,6 +17,7 @@ from tui.run.folder import RunFolder
 from tui.run.state import RunState
 from tui.screens import messages
 from tui.screens.dialogs.ask import AskDialog, TextDialog
+from tui.screens.dialogs.beside import BesideDialog
 from tui.session import consent
 from tui.session.problem import Problem
 from tui.session.schema import Session
@@ -36,28 +40,30 @@ class StartApp(ChatApp):
     run_folder: var[RunFolder | None] = var(None)
     run_state: var[RunState] = var(RunState)
 
-    def __init__(self, session: Session | None, path: Path | None) -> None:
-        super().__init__(session, path)
-        self.refused: dict[str, dict[str, str]] = {}
-        """What is typed and not allowed, by place and key."""
-
-    def on_fields_refused(self, event: messages.FieldsRefused) -> None:
-        self.refused[event.place] = event.refused
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        yield from super().get_system_commands(screen)
+        help_text = "Train it when a GPU is free and its turn has come"
+        yield SystemCommand("Queue this session", help_text, self.queue_session)
 
     @work(group="start", exclusive=True)
     async def action_start_run(self) -> None:
-        if self.client.view.running and self.run_folder:
-            question = f"{self.run_folder.name} is still running. Start another run beside it?"
-            if not await self.push_screen_wait(AskDialog(question, "Start")):
-                return
         session = self.session
+        if self.client.view.running and self.run_folder:
+            answer = await self.push_screen_wait(BesideDialog(self.run_folder.name))
+            if answer != "beside":
+                if answer == "queue":
+                    await self.enqueue(session)
+                return
         if await self.trainable(session) and self.ask(lambda: self.client.start(session)):
             self.switch_mode("live")
 
     @work(group="start", exclusive=True)
     async def queue_session(self) -> None:
         """Let the session wait for a GPU behind the others."""
-        session = self.session
+        await self.enqueue(self.session)
+
+    async def enqueue(self, session: Session) -> None:
+        """Let a session wait, unless something stands in its way."""
         if await self.trainable(session) and self.try_to(lambda: queue.enqueue(session)):
             self.notify("the session waits for its turn; Runs (F7) shows and changes the order")
             self.switch_mode("runs")

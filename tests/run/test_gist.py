@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -46,24 +45,22 @@ DAMAGED = st.binary(max_size=20).filter(lambda it: b"\n" not in it) | st.builds(
 HISTORIES = st.lists(LINES | LINES | LINES | DAMAGED, max_size=40)
 
 
-def told(state: RunState, step: int, loss: float | None, lowest: float | None) -> list[object]:
+def told(state: RunState, step: int, loss: float | None) -> list[object]:
     """Everything that a row of the list takes from the events."""
     held_out = [it.loss for it in state.evaluations]
-    figures = [step, state.started, state.last_event, state.ended_at, state.clock_back_s, loss, lowest, held_out]
+    figures = [step, state.started, state.last_event, state.ended_at, state.clock_back_s, state.idle_s, loss, held_out]
     others = [state.status, state.failure, state.result, state.plan, state.chat_ready, len(state.checkpoints)]
     return [repr(figures), repr(others)]  # a figure that is no number does not equal itself
 
 
 def told_whole(lines: list[bytes]) -> list[object]:
     state = fold_all(event for line in lines if (event := ev.from_line(line)))
-    losses = [it.loss for it in state.steps]
     last = state.last_step
-    lowest = min(filter(math.isfinite, losses), default=None)
-    return told(state, last.step if last else 0, last.loss if last else None, lowest)
+    return told(state, last.step if last else 0, last.loss if last else None)
 
 
 def told_of(read: Gist) -> list[object]:
-    return told(read.state, read.step, read.loss, read.lowest_loss)
+    return told(read.state, read.step, read.loss)
 
 
 @given(HISTORIES, st.booleans(), st.integers(0, 40), st.integers(1, 10))
@@ -75,7 +72,6 @@ def test_what_is_skimmed_is_told_as_if_it_had_been_read_whole(
     read = Gist()
     for begin, end in pairwise([*range(0, first, batch), first, len(lines)]):
         read.take(lines[begin:end])
-        assert read.lowest_loss is None or math.isfinite(read.lowest_loss)
     assert told_of(read) == told_whole(lines)
 
 

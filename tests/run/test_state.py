@@ -30,6 +30,15 @@ FAILED = ev.Failed(time=8.0, code="bad-data", text="row 3 is empty")
 KILLED = ev.Failed(time=8.0, code="killed", text="the engine was killed by signal 9 (SIGKILL)")
 
 
+def test_the_time_between_an_end_and_going_on_is_not_worked() -> None:
+    begun, paused = ev.PhaseChanged(time=100.0, phase="loading"), ev.Finished(time=150.0, outcome="paused")
+    state = fold_all([begun, paused, ev.Resumed(time=5000.0, step=0, path=""), step(1, time=5020.0)])
+    assert state.worked_s == 70
+    killed = fold_all([DEAD, ev.Resumed(time=9000.0, step=1, path=""), step(2, time=9010.0)], state)
+    assert killed.worked_s == 80
+    assert fold(killed, ev.Finished(time=9030.0, outcome="completed")).worked_s == 100
+
+
 # a series
 
 

@@ -60,6 +60,8 @@ async def test_columns_that_nothing_tells_about_are_mapped_by_hand(desk: Session
             row = next(row for row in app.screen.query(FieldRow) if row.spec.key == key)
             row.query_one(Input).value = template
             await calm(pilot)
+            await settled(pilot)
+            assert row.is_on_screen and not app.screen.query_one("#rows").display  # one goes on typing into what one sees
         await until(pilot, lambda: "user:      Summarise: Text 0 (0)" in told(app, "#row-text"))
         assert "assistant: Titel 0" in told(app, "#row-text")
         await pilot.press("escape")

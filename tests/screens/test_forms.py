@@ -90,7 +90,7 @@ async def _are_found_and_set(app: UnslothTui, fields: list[FieldSpec]) -> None:
         await tune(pilot)
         await pilot.press("ctrl+f")
         for spec in fields:
-            app.screen.query_one("#search", Input).value = spec.keys[0]
+            app.screen.query_one("#search", Input).value = spec.key
             await until(pilot, lambda spec=spec: spec.key in found(app))
             field = next(it for it in app.screen.query("#found FieldRow").results(FieldRow) if it.spec == spec)
             field.editor.focus()
@@ -216,6 +216,51 @@ async def test_a_key_puts_the_default_back_and_drops_what_was_wrong(desk: Sessio
         await calm(pilot)
         assert app.session.lora.r == 16 and rank.query_one(Input).value == "16"
         assert not rank.has_class("-wrong") and not rank.has_class("-changed")
+
+
+async def test_what_is_typed_wrong_is_not_saved_as_something_else_unasked(desk: Session, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    file.save(desk, path)
+    app = UnslothTui(file.load(path), path)
+    async with app.run_test() as pilot:
+        await tune(pilot)
+        row(app, "lora.r").editor.focus()
+        await pilot.press("home", "ctrl+k", *"12O")
+        await calm(pilot)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, AskDialog))
+        assert "lora.r: should be a whole number" in app.screen.question  # type: ignore[attr-defined]
+        assert "Saved is 12." in app.screen.question  # type: ignore[attr-defined]
+        await pilot.press("escape")
+        await calm(pilot)
+        assert file.load(path).lora.r == 16
+
+
+async def test_what_was_typed_wrong_for_another_session_is_forgotten(desk: Session, tmp_path: Path) -> None:
+    path = tmp_path / "other.toml"
+    file.save(file.replace_value(desk, "lora.r", 32), path)
+    app = UnslothTui(desk)
+    async with app.run_test() as pilot:
+        await tune(pilot)
+        rank = row(app, "lora.r")
+
+        async def typed() -> None:
+            rank.editor.focus()
+            await pilot.press("home", "ctrl+k", *"12O")
+            await until(pilot, lambda: any(app.refused.values()))
+
+        def entry() -> str:
+            return rank.query_one(Input).value
+
+        await typed()
+        for left in ("12", "16"):  # the letter first, then the number before it
+            await pilot.press("ctrl+z")
+            await until(pilot, lambda left=left: entry() == left and not rank.complaint)
+        await typed()
+        app.desk.open(file.load(path), path)
+        app.show_another()
+        await until(pilot, lambda: entry() == "32" and not any(app.refused.values()))
+        assert not rank.has_class("-wrong")
 
 
 async def test_a_precision_is_one_choice_and_always_exactly_one(desk: Session) -> None:

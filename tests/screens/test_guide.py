@@ -14,12 +14,12 @@ from textual.widgets import Input, OptionList
 
 from tests.screens.conftest import GPU, HOST, RECORDED, settled, until
 from tui.app import UnslothTui
-from tui.keys import named_bindings
 from tui.remembered import KNOWN_AFTER, recall
 from tui.resources import config
 from tui.run import events as told
 from tui.run.folder import RunFolder
 from tui.run.state import RunState, fold
+from tui.screens.bindings import named_bindings
 from tui.screens.dialogs.ask import TextDialog
 from tui.screens.dialogs.base import Dialog
 from tui.screens.dialogs.chat_settings import SettingsDialog
@@ -54,7 +54,7 @@ async def test_what_is_lacking_is_said_until_the_session_is_ready(desk: Session)
         app.post_message(SessionEdited({"model.name": desk.model.name}))
         await until(pilot, lambda: app.standing == "needs data")
         app.post_message(SessionEdited({"data.source": desk.data.source}))
-        await until(pilot, lambda: app.standing == "✓ model, data")
+        await until(pilot, lambda: app.standing == "model, data chosen")
         await pilot.press("f4")
         await until(pilot, lambda: app.standing == "✓ ready")
         app.post_message(SessionEdited({"model.name": "/no/such"}))
@@ -135,10 +135,15 @@ async def test_the_palette_finds_runs_sessions_themes_and_fields(demo_run: RunFo
         things = Things(app.screen)
         await things.startup()
         titles = {
-            typed: [str(hit.prompt) async for hit in things.search(typed)] for typed in ("demo", "mine", "ember", "lora.r")
+            typed: [str(hit.prompt) async for hit in things.search(typed)]
+            for typed in ("demo", "mine", "ember", "lora.r", "undelete", "as it is trained")
         }
         assert f"Run {demo_run.name}" in titles["demo"] and "Session mine.toml" in titles["mine"]
         assert "Theme ember" in titles["ember"] and "Field Rank (r)" in titles["lora.r"]
+        assert titles["undelete"] == ["Undelete (Runs)"] and "View (Data)" in titles["as it is trained"]
+        next(thing for thing in things.others if thing.title == "Undelete (Runs)").do()
+        await until(pilot, lambda: app.current_mode == "runs")
+        await until(pilot, lambda: any("the trash is empty" in note.message for note in app._notifications))
         field = next(thing for thing in things.others if thing.help.startswith("lora.r:"))
         field.do()
         await until(

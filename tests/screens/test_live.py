@@ -21,10 +21,12 @@ from tui.run.lock import acquire
 from tui.run.state import fold_all
 from tui.screens import live_notice
 from tui.screens.dialogs.ask import AskDialog
+from tui.screens.dialogs.beside import BesideDialog
 from tui.screens.dialogs.go_on import GoOnDialog
 from tui.screens.live_curves import Curves
 from tui.screens.live_numbers import NumbersDialog, changeable, changed
 from tui.session import file
+from tui.session.schema import Session
 from tui.session.text import to_text
 from tui.widgets.hanging import Hanging
 from tui.widgets.log_tail import LogPanel
@@ -79,6 +81,19 @@ async def opened(pilot: Pilot[None], app: UnslothTui, updates: int = 30) -> Curv
 
 
 # ---- the curves
+
+
+async def test_a_session_that_is_started_beside_a_run_waits_for_its_turn(desk: Session, live_run: RunFolder) -> None:
+    write_holder(live_run.path.parent.parent / "queue.lock")  # as if somebody kept the queue
+    app = UnslothTui(desk, run=live_run)
+    async with app.run_test() as pilot:
+        await opened(pilot, app)
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: isinstance(app.screen, BesideDialog))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.current_mode == "runs")
+        (ticket,) = queue.waiting()
+        assert not ticket.folder.lock.exists()
 
 
 async def test_a_point_of_the_curve_is_read_by_keys(live_run: RunFolder) -> None:

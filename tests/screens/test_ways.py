@@ -38,7 +38,7 @@ async def test_a_model_is_chosen_from_the_list(home: Path, hollow_model: object,
     app = UnslothTui()
     async with app.run_test() as pilot:
         await until(pilot, lambda: app.screen.query_one("#models", OptionList).option_count > 200)
-        await pilot.press("enter")
+        await pilot.press("down", "enter")
         await settled(pilot)
         assert app.session.model.name == str(home / "models" / "ready")
         assert "layers         3" in shown(app, "#card")

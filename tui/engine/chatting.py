@@ -98,11 +98,12 @@ def _answer_as(
     ids = writer.ids([{"role": turn.role, "content": turn.content} for turn in speaker.messages])
     told: dict[str, Any] = {"id": chat.id, "voice": speaker.voice, "prompt_tokens": len(ids), "context_tokens": context}
     if len(ids) >= context:
+        older = sum(turn.role == "user" for turn in speaker.messages) > 1
         text = (
             f"the conversation has {len(ids):,} tokens, and with the answer there may be {context:,} "
-            "(model.max_seq_length); leave out its oldest turns"
+            f"(model.max_seq_length); {'leave out its oldest turns' if older else 'shorten it'}"
         )
-        emit(Replied(**told, done=True, ending="full", error=text))
+        emit(Replied(**told, done=True, ending="full" if older else "", error=text))
         return
     made = Answer(writer, chat.sampling, ends_of(loaded, writer), context - len(ids))
     made.began = began

@@ -61,7 +61,7 @@ def message(folder: RunFolder, outcome: str) -> dict[str, object]:
         "steps": state.plan.steps if state.plan else None,
         "loss": _number(state.last_step.loss if state.last_step else None),
         "eval_loss": _number(state.evaluations[-1].loss if state.evaluations else None),
-        "seconds": round(state.last_event - state.started, 1),
+        "seconds": round(state.worked_s, 1),
     }
 
 

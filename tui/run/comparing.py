@@ -90,7 +90,7 @@ def _loss(losses: Sequence[float]) -> str:
 
 
 def _length(state: RunState) -> float | None:
-    return (state.ended_at or state.last_event) - state.started if state.started else None
+    return state.worked_s if state.started else None
 
 
 def _peak(state: RunState) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from array import array
 from bisect import bisect_left
@@ -32,8 +31,6 @@ class Gist:
         self.state = RunState()
         """Without most updates, and without most of what no row tells."""
         self._steps, self._losses = array("q"), array("d")
-        self._lowest, self._compared = math.inf, 0
-        """The lowest of the first losses, and how many these are."""
 
     @property
     def step(self) -> int:
@@ -44,14 +41,6 @@ class Gist:
     def loss(self) -> float | None:
         """Of the last updates."""
         return self._losses[-1] if self._losses else None
-
-    @property
-    def lowest_loss(self) -> float | None:
-        """Of all updates, where it was a finite number."""
-        fresh = memoryview(self._losses)[self._compared :]  # a slice would copy millions of them
-        self._lowest = min(self._lowest, min(filter(math.isfinite, fresh), default=math.inf))
-        self._compared = len(self._losses)
-        return self._lowest if math.isfinite(self._lowest) else None
 
     def take(self, lines: list[bytes]) -> None:
         """Fold some more lines of events."""
@@ -101,8 +90,6 @@ class Gist:
         kept = bisect_left(self._steps, step)
         if kept < len(self._steps):
             del self._steps[kept:], self._losses[kept:]
-        if kept < self._compared:
-            self._lowest, self._compared = math.inf, 0
 
 
 def _last_told(found: list[re.Match[bytes]]) -> list[re.Match[bytes]]:

@@ -23,7 +23,7 @@ from tui.run.watcher import seen, unreadable
 from tui.session import file
 from tui.session.schema import Session
 
-VERSION = 2
+VERSION = 3
 """Of what is kept between two looks; another version is read anew."""
 
 
@@ -44,11 +44,11 @@ class RunRow:
     loss: float | None = None
     """Of the last updates."""
     best_loss: float | None = None
-    """The lowest on held-out examples; without any, of the updates."""
+    """The lowest on held-out examples."""
     eval_loss: float | None = None
     """The last one on held-out examples."""
     seconds: float = 0.0
-    """From its first event to its last."""
+    """How long it has worked."""
     size_bytes: int = 0
     tags: tuple[str, ...] = ()
     notes: str = ""
@@ -173,9 +173,9 @@ def _row(folder: RunFolder, gist: Gist, state: RunState) -> RunRow:
         step=gist.step,
         steps=state.plan.steps if state.plan else None,
         loss=gist.loss,
-        best_loss=min(filter(math.isfinite, held_out), default=None) if held_out else gist.lowest_loss,
+        best_loss=min(filter(math.isfinite, held_out), default=None),
         eval_loss=held_out[-1] if held_out else None,
-        seconds=(state.ended_at or state.last_event) - state.started,
+        seconds=state.worked_s,
         size_bytes=folder_bytes(folder.path),
         tags=labels.tags,
         notes=labels.notes,

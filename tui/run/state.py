@@ -118,6 +118,8 @@ class RunState:
     training_started: float = 0.0
     ended_at: float = 0.0
     last_event: float = 0.0
+    idle_s: float = 0.0
+    """How long it had ended before it went on, in all."""
     clock_back_s: float = 0.0
     """How far the clock of the box was set back while it ran; the times in this state are as if it had not been."""
     hindrance: str = ""
@@ -135,6 +137,11 @@ class RunState:
     @property
     def ended(self) -> bool:
         return self.status in ENDED
+
+    @property
+    def worked_s(self) -> float:
+        """From its first event to its end, or to its last one, without the time between an end and going on."""
+        return (self.ended_at or self.last_event) - self.started - self.idle_s
 
     @property
     def seconds_a_step(self) -> float | None:
@@ -163,6 +170,7 @@ def fold(state: RunState, event: ev.Event) -> RunState:
         state = replace(state, clock_back_s=state.clock_back_s + behind_s)
     if state.clock_back_s:
         event = replace(event, time=event.time + state.clock_back_s)
+    before = state
     state = replace(state, last_event=max(event.time, state.last_event), started=state.started or event.time)
     match event:
         case ev.PhaseChanged():
@@ -197,7 +205,7 @@ def fold(state: RunState, event: ev.Event) -> RunState:
         case ev.Changed():
             return replace(state, changes=(*state.changes, event))
         case ev.Resumed():
-            return _resumed(state, event)
+            return _resumed(state, event, idle_s=event.time - (before.ended_at or before.last_event or event.time))
         case ev.Failed():
             status: Status = "crashed" if event.code == "killed" else "failed"
             return replace(state, status=status, failure=event, chat_ready=False, ended_at=event.time)
@@ -229,7 +237,7 @@ def _phase_changed(state: RunState, event: ev.PhaseChanged) -> RunState:
     return replace(state, status="loading" if loading else "training")
 
 
-def _resumed(state: RunState, event: ev.Resumed) -> RunState:
+def _resumed(state: RunState, event: ev.Resumed, idle_s: float) -> RunState:
     """A run that had ended goes on: what was told after the checkpoint is forgotten."""
     return replace(
         state,
@@ -238,6 +246,7 @@ def _resumed(state: RunState, event: ev.Resumed) -> RunState:
         result="",
         early=False,
         ended_at=0.0,
+        idle_s=state.idle_s + max(0.0, idle_s),
         ranks=(),
         resumed=(*state.resumed, event),
         steps=Series(step for step in state.steps if step.step <= event.step),

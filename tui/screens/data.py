@@ -58,6 +58,7 @@ class DataScreen(RowsScreen):
         Binding("escape", "face('rows')", "Rows", show=False, id="data.rows", tooltip="Back to the rows"),
     ]
 
+    laid: var[int] = var(0, init=False)
     inspected: var[Inspected | None] = var(None)
 
     source = query_one("#source", Input)
@@ -90,7 +91,7 @@ class DataScreen(RowsScreen):
 
     def on_mount(self) -> None:
         self.source.value = self.session.data.source
-        self.table.display = False
+        self.table.visible = False
         self.call_after_refresh(self.read)
 
     # ---- the dataset
@@ -106,6 +107,11 @@ class DataScreen(RowsScreen):
             self.read()
         elif before.model != after.model and self.row.face == "tokens":
             self.ask_for_row()
+
+    def watch_laid(self) -> None:
+        if self.is_mounted:
+            for row in self.query(FieldRow):
+                row.retype(None)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.input is not self.source or not (typed := event.value.strip()):

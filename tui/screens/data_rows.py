@@ -49,7 +49,7 @@ class RowsScreen(PlaceScreen):
     def show_table(self, look: Look) -> None:
         """List the first rows."""
         self.table.clear(columns=True)
-        self.table.display = bool(look.records)
+        self.table.visible = bool(look.records)
         columns, rows = table_of(look)
         share = 1 if self.has_class("-narrow") else 0.6 if self.has_class("-broad") else 0.5
         room = int(self.size.width * share) - NUMBERED

@@ -135,6 +135,8 @@ class Curves(Vertical):
         if look.quantity == "loss" and (found := self.run_state.evaluations):
             best = min(found, key=lambda it: it.loss)
             parts.append((f" ◆ held out ★ best{f' {best.loss:.4g} at {best.step}' if roomy else ''}", "curves--eval"))
+        if len(self.plot.uprights):
+            parts.append((" ┊ epoch", "curves--raw"))
         if self.run_state.checkpoints:
             parts.append((" ▲ saved", "curves--train"))
         if self.run_state.changes:

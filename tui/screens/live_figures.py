@@ -133,7 +133,9 @@ def _shown(rows: Rows, state: RunState) -> Rows:
 def _length(state: RunState, now: float) -> str:
     if not state.started:
         return UNKNOWN
-    return words.seconds((state.ended_at or max(state.last_event, now if state.engine_alive else 0.0)) - state.started)
+    at_work = state.engine_alive and not state.ended_at and state.status != "waiting"
+    goes_on_s = max(0.0, now - state.last_event) if at_work else 0.0
+    return words.seconds(state.worked_s + goes_on_s)
 
 
 def _updates(state: RunState) -> tuple[str, str]:

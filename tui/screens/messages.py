@@ -95,6 +95,16 @@ class SessionChosen(Message):
 
 
 @dataclass
+class ActionWanted(Message):
+    """Something is to be done in a place, which is gone to first."""
+
+    place: str
+    name: str
+    """Of the key that does it."""
+    title: str
+
+
+@dataclass
 class FieldWanted(Message):
     """A field of the session is to be shown on Tune."""
 

@@ -50,7 +50,15 @@ class ModelScreen(ModelCards):
         Binding("ctrl+l", "look", "Look around again", id="model.look", tooltip="List the models of this machine again"),
         Binding("f8", "download", "Download", id="model.download", tooltip="Get the chosen model from the hub, or end that"),
         Binding("f9", "app.choose_gpus", "GPUs", id="model.gpus", tooltip="Which GPUs the run may use, and who uses them"),
-        Binding("ctrl+k", "app.give_token", "Token", show=False, id="model.token", tooltip="Log in to the hub with a token"),
+        Binding(
+            "ctrl+k",
+            "app.give_token",
+            "Token",
+            show=False,
+            priority=True,
+            id="model.token",
+            tooltip="Log in to the hub with a token",
+        ),
         Binding("down", "pick", "List", show=False, id="model.pick", tooltip="Go from the name to the list"),
     ]
 
@@ -107,8 +115,6 @@ class ModelScreen(ModelCards):
         if not self.session.model.name and self.described is None:
             self.card.update(first_steps(around))
         self.show_list(self.name_entry.value if self.name_entry.value != self.session.model.name else "")
-        if self.listed and not self.session.model.name and self.focused is self.name_entry and not self.name_entry.value:
-            self.models.focus()
         if self.described:
             self.show_card(self.described)
 

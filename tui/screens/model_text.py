@@ -20,13 +20,13 @@ Try it
   learns to answer in shell commands
 
 Train your own
-  1  Enter takes a model on the left
+  1  letters find a model, Enter takes it
   2  F3      what it learns from
   3  ctrl+t  start; the run goes on
      when this window is closed
 
 Look around
-  ctrl+p, "tour"    F1 help    q quit"""
+  ctrl+p, "tour"    F1 help    ctrl+q quit"""
 
 SIGNS: dict[Verdict | None, str] = {"fits": "✓ fits", "tight": "~ tight", "too big": "✗ too big", None: ""}
 BAR_WIDTH = 24

@@ -1,4 +1,4 @@
-"""What the palette (ctrl+p) finds besides actions: runs, session files, themes and fields of the session."""
+"""What the palette (ctrl+p) finds besides the actions of this place: of others, runs, sessions, themes, fields."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from typing import Any
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tui.run.listing import Listing
-from tui.screens.messages import FieldWanted, RunPicked, SessionChosen
+from tui.screens.bindings import named_bindings
+from tui.screens.messages import ActionWanted, FieldWanted, RunPicked, SessionChosen
 from tui.session.fields import form_fields
 from tui.session.recent import list_recent
 from tui.session.schema import Session
 from tui.widgets.foreign import plain
+from tui.widgets.place_bar import PLACES
 
+EXPLAINED = 0.01
+"""The score of what has the words in its explanation; names come first."""
 OFFERED = 3
 """So many of each kind are offered before anything is typed."""
 
@@ -31,24 +35,35 @@ class Thing:
 
 
 class Things(Provider):
-    """Runs, the newest first, session files, themes, fields."""
+    """Runs, the newest first, session files, what other places do, themes, fields."""
 
     async def startup(self) -> None:
         self.listed = await asyncio.to_thread(lambda: [*self.runs(), *self.sessions()])
-        self.others = [*self.themes(), *self.fields()]
+        actions = await asyncio.to_thread(lambda: list(self.actions()))
+        self.others = [*actions, *self.themes(), *self.fields()]
 
     async def discover(self) -> Hits:
         for thing in self.listed[: 2 * OFFERED]:
             yield DiscoveryHit(thing.title, thing.do, help=thing.help)
 
     async def search(self, query: str) -> Hits:
-        matcher = self.matcher(query)
+        matcher, words = self.matcher(query), query.lower().split()
         for thing in (*self.listed, *self.others):
-            if (score := matcher.match(f"{thing.title} {thing.help}")) > 0:
+            explained = all(word in f"{thing.title} {thing.help}".lower() for word in words)
+            if score := matcher.match(thing.title) or EXPLAINED * explained:
                 yield Hit(score, matcher.highlight(thing.title), thing.do, help=thing.help)
 
     def post(self, message: Any) -> None:
         self.app.post_message(message)
+
+    def actions(self) -> Iterator[Thing]:
+        """What can be done in the other places. Loads them."""
+        titles = {place.mode: place.title for place in PLACES if place.mode != self.app.current_mode}
+        for name, bindings in named_bindings(type(self.app)).items():
+            mode, first = name.partition(".")[0], bindings[0]
+            if mode in titles and first.tooltip:
+                title = f"{first.description} ({titles[mode]})"
+                yield Thing(title, first.tooltip, partial(self.post, ActionWanted(mode, name, title)))
 
     def runs(self) -> Iterator[Thing]:
         for row in Listing().rows():

@@ -56,7 +56,7 @@ COLUMNS = (
         downwards=True,
     ),
     Column("loss", lambda row: _loss(row.loss), lambda row: _by_loss(row.loss)),
-    Column("best", lambda row: _loss(row.best_loss), lambda row: _by_loss(row.best_loss)),
+    Column("held out", lambda row: _loss(row.best_loss), lambda row: _by_loss(row.best_loss)),
     Column("length", lambda row: words.seconds(row.seconds) if row.seconds else "", lambda row: row.seconds, downwards=True),
     Column("size", lambda row: words.size(row.size_bytes), lambda row: row.size_bytes, downwards=True),
     Column("model", lambda row: cell(row.model, 30), lambda row: row.model.lower()),

@@ -52,6 +52,7 @@ class TuneScreen(PlaceScreen):
     ]
 
     session: var[Session] = var(Session)
+    laid: var[int] = var(0, init=False)
 
     form = query_one(Form)
     outcome = query_one("#outcome", Hanging)
@@ -91,6 +92,14 @@ class TuneScreen(PlaceScreen):
             if self.soon:
                 self.soon.stop()
             self.soon = self.set_timer(PAUSE_S, self.look_again)
+
+    def watch_laid(self) -> None:
+        """Forget what was typed for an earlier session and is not allowed."""
+        if self.is_mounted and self.refused:
+            self.refused = {}
+            self.form.forget_typed()
+            self.post_message(FieldsRefused(self.PLACE, {}))
+            self.show_outcome()
 
     @property
     def problems(self) -> list[Problem]:

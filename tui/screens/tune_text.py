@@ -95,6 +95,8 @@ def help_lines(spec: FieldSpec, complaint: str, problems: Iterable[Problem]) -> 
     """What is wrong with a field and what would mend it, then what it is about."""
     wrong = [f"✗ {complaint}"] if complaint else []
     for problem in problems:
+        if problem.text == complaint:  # Tune tells what is refused among the problems too
+            continue
         mend = f" — F8: {mend_words(problem.mend)}" if problem.mend else ""
         wrong.append(f"{'✗' if problem.blocking else '!'} {problem.text}{mend}")
     return [*wrong, describe(spec)]

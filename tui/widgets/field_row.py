@@ -123,8 +123,9 @@ class FieldRow(Horizontal):
             match self.editor:
                 case Choice() | LongChoice() as choice:
                     choice.value = self._word
-                case Input() as entry if typed_value(entry.value, self.spec) != self.value and not self.complaint:
+                case Input() as entry if self.complaint or typed_value(entry.value, self.spec) != self.value:
                     entry.value = to_text(self.value)
+                    self._complain("")
 
     def retype(self, text: str | None) -> None:
         """Show what was typed for the field elsewhere, or when that was mended there, the value."""

@@ -142,6 +142,12 @@ class Form(Vertical):
         if event.text:
             self.typed[event.key] = event.typed
 
+    def forget_typed(self) -> None:
+        """Show the values of the session in place of what is typed and not allowed."""
+        self.typed.clear()
+        for row in self.query(FieldRow):
+            row.retype(None)
+
     async def search(self, text: str) -> int:
         """Show the fields whose name or help has these words, or the whole form. Returns how many there are."""
         matches = matching(self.specs, text)
@@ -168,13 +174,17 @@ def told(problems: Problems, spec: FieldSpec) -> list[Problem]:
 def matching(specs: Sequence[FieldSpec], text: str) -> list[FieldSpec]:
     """The fields that have all words of a text, those with the words in title or key first."""
     words = text.lower().split()
-    named = [spec for spec in specs if all(word in f"{spec.title} {' '.join(spec.keys)}".lower() for word in words)]
+    named = [spec for spec in specs if all(word in _names(spec) for word in words)]
     helped = [spec for spec in specs if spec not in named and all(word in _everything(spec) for word in words)]
     return [*named, *helped]
 
 
+def _names(spec: FieldSpec) -> str:
+    return f"{spec.title} {spec.key} {' '.join(spec.keys)}".lower()
+
+
 def _everything(spec: FieldSpec) -> str:
-    return f"{spec.title} {' '.join(spec.keys)} {spec.help} {' '.join(spec.choices)}".lower()
+    return f"{_names(spec)} {spec.help} {' '.join(spec.choices)}".lower()
 
 
 def by_section(specs: Iterable[FieldSpec]) -> list[tuple[str, list[FieldSpec]]]:

@@ -27,8 +27,6 @@ SMOOTHING: tuple[float | None, ...] = (None, 1, 20, 100)
 """How many updates the strong curve is a mean of; None for a number that fits the length of the run."""
 SMOOTHED: tuple[Quantity, ...] = ("loss", "grad_norm", "tokens_per_s")
 FEWEST_SMOOTHED, SMOOTHED_SHARE = 5.0, 60
-MOST_EPOCHS = 30
-"""With more of them they are not marked."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +129,6 @@ def _places(columns: Columns, x: Floats, steps: Iterable[int]) -> Floats:
 def _epochs(columns: Columns, x: Floats) -> Floats:
     """Where each epoch but the first begins."""
     ends = np.arange(1, int(columns["epoch"][-1]) + 1)
-    if not 0 < len(ends) <= MOST_EPOCHS:
-        return np.empty(0)
     return x[np.minimum(np.searchsorted(columns["epoch"], ends), len(x) - 1)]
 
 

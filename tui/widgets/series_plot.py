@@ -16,6 +16,8 @@ MAX_POINTS = 600
 POINTS_A_COLUMN = 4
 MOST_TICKS, TICK_COLUMNS, TICK_ROWS = 8, 10, 2
 """So many marks on an axis at most, and so much room for each."""
+UPRIGHT_COLUMNS = 8
+"""Upright lines that would stand closer to each other, on average, hide the curve, and are left out."""
 MARK_COLUMNS = 4
 """Signs of one kind stand at least so far from each other."""
 LIMIT = 1e-9
@@ -123,6 +125,12 @@ class SeriesPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call
         ends = [float(line.x[-1]) for line in self.picture.lines if len(line.x)]
         return 0.0, max([*ends, LIMIT]) * 1.02
 
+    @property
+    def uprights(self) -> Floats:
+        """Where upright lines are drawn: nowhere where they would hide the curve."""
+        found = self.picture.uprights[visible(self.picture.uprights, self.limits)]
+        return found if len(found) * UPRIGHT_COLUMNS <= self.size.width else found[:0]
+
     def draw(self) -> None:
         """Paint everything anew."""
         self.clear()
@@ -141,7 +149,7 @@ class SeriesPlot(PlotWidget, inherit_bindings=False):  # type: ignore[misc, call
         # the library would write labels over each other where there is little room
         self.set_xticks(self.picture.x_axis.get_ticks(first, last, max(2, min(MOST_TICKS, self.size.width // TICK_COLUMNS))))
         self.set_yticks(self.picture.y_axis.get_ticks(low, high, max(2, min(MOST_TICKS, self.size.height // TICK_ROWS))))
-        for x in self.picture.uprights[visible(self.picture.uprights, self.limits)]:
+        for x in self.uprights:
             self.plot([x, x], [low, high], line_style=self.colour("faint"), hires_mode=HiResMode.BRAILLE)
         for line in shown:
             if len(line.x) == 1:
