@@ -89,6 +89,28 @@ def test_the_data_of_a_session_is_written_and_the_rest_of_it_kept(inspect: Inspe
     assert "5 rows" in inspect(there)[1]
 
 
+WRITES_ALL = (
+    "{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}"
+    "{{ m.reasoning_content or '' }}{{ m.content }}{{ m.tool_calls | tojson if m.tool_calls else '' }}{{ '<|im_end|>\n' }}"
+    "{% endfor %}"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("entered")
+def test_what_the_chat_template_leaves_out_of_a_conversation_is_said(
+    inspect: Inspect, samples: Path, lab: Lab, tmp_path: Path
+) -> None:
+    (tmp_path / "all.jinja").write_text(WRITES_ALL)
+    for name, left_out in (("tool_calls.jsonl", "whose tool calls"), ("reasoning.jsonl", "whose thinking")):
+        path = tmp_path / "session.toml"
+        file.save(lab.session(data={"source": str(samples / name)}), path)
+        _, out, _ = inspect(path)
+        assert f"{left_out} the chat template does not write" in out
+        file.save(lab.session(data={"source": str(samples / name), "chat_template": str(tmp_path / "all.jinja")}), path)
+        assert "does not write" not in inspect(path)[1]
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("entered")
 def test_with_a_model_the_tokens_are_counted_and_kept_for_the_run(inspect: Inspect, samples: Path, lab: Lab) -> None:

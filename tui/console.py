@@ -174,7 +174,8 @@ def _line(event: events.Event, state: RunState) -> str:
                 f"memory {words.size(event.peak_memory_bytes)}  left {words.seconds(left)}"
             )
         case events.Evaluated():
-            return f"held-out at step {event.step}: loss {event.loss:.4f}, perplexity {event.perplexity:.2f}"
+            perplexity = "" if event.perplexity is None else f", perplexity {event.perplexity:.2f}"
+            return f"held-out at step {event.step}: loss {event.loss:.4f}{perplexity}"
         case events.Sampled():
             return f"sample at step {event.step}: {event.prompt} → {event.answer}"
         case events.MemoryMeasured():

@@ -95,7 +95,7 @@ class GuideApp(DeskApp):
         missing = lacking(self.session)
         if not missing and self.blocking:
             missing = [f"{self.blocking} mended (F4)"]
-        ready = "model, data chosen" if self.blocking is None else "✓ ready"
+        ready = "F4 checks it" if self.blocking is None else "✓ ready"
         self.standing = f"needs {', '.join(missing)}" if missing else ready
 
     def on_judged(self, event: messages.Judged) -> None:

@@ -23,6 +23,7 @@ from tui.run.events import Finished, PhaseChanged
 from tui.run.folder import RunFolder
 from tui.run.going_on import why_not
 from tui.run.gpu_choice import BEHIND, ON_HOLD, Choice, Device, choose, devices_here, plan, taken_by
+from tui.run.handed import Handed, write_handed
 from tui.run.listing import Listing, RunRow
 from tui.run.lock import acquire
 from tui.run.process import device_environment
@@ -216,6 +217,14 @@ def test_a_live_run_takes_the_gpu_that_it_was_given_or_names(make_run: MakeRun) 
     assign(ended_one, ["GPU-a"])
     rows = [replace(it, device="cpu") if it.name == named.name else it for it in Listing().rows()]
     assert taken_by(rows, GPUS) == {"GPU-b": f"{given.name} runs", "cpu": f"{named.name} runs"}
+
+
+def test_a_job_that_only_waits_elsewhere_takes_no_gpu_here(make_run: MakeRun) -> None:
+    folder = make_run(alive=None)
+    folder.job.mkdir()
+    write_handed(folder, Handed("slurm"))
+    (row,) = Listing().rows()
+    assert row.alive and taken_by([row], GPUS) == {}
 
 
 def test_an_engine_sees_only_the_gpu_that_the_queue_gave_it(make_run: MakeRun) -> None:

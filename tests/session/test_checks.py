@@ -331,7 +331,17 @@ CASES = [
     advised("training.neftune_noise_alpha", T(training__neftune_noise_alpha=15.1), T(training__neftune_noise_alpha=15)),
     advised("training.weight_decay", T(training__weight_decay=0.31), T(training__weight_decay=0.3)),
     advised("training.optim", T(training__optim="sgd"), T(training__optim="sgd", training__learning_rate=1e-3)),
+    *(
+        advised("training.optim", T(training__optim=name), T(training__optim=name), WITHOUT_GPU, NEW_CARD)
+        for name in ("lion_8bit", "paged_adamw_32bit", "rmsprop_bnb", "ademamix_8bit")
+    ),
+    advised(
+        "evaluation.load_best_model_at_end",
+        T(training__loss_type="dft", training__save_strategy="epoch", evaluation__eval_strategy="epoch", **KEEP_BEST),
+        T(training__save_strategy="epoch", evaluation__eval_strategy="epoch", **KEEP_BEST),
+    ),
     # rows
+    advised("training.padding_free", T(training__padding_free=True), T(training__padding_free=True), WITHOUT_GPU, NEW_CARD),
     advised("training.packing", T(training__packing=True), T(training__packing=True), WITHOUT_GPU, NEW_CARD),
     advised(
         "training.train_sampling_strategy",
@@ -385,6 +395,11 @@ CASES = [
         )
     ),
     # the best checkpoint
+    blocked(
+        "evaluation.metric_for_best_model",
+        T(evaluation__metric_for_best_model="eval_bleu", training__save_strategy="best", **KEEP_BEST),
+        T(evaluation__metric_for_best_model="eval_mean_token_accuracy", training__save_strategy="best", **KEEP_BEST),
+    ),
     blocked(
         "evaluation.load_best_model_at_end",
         T(evaluation__eval_strategy="no", training__save_strategy="epoch", **KEEP_BEST),

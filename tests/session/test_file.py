@@ -52,7 +52,7 @@ def test_a_file_that_is_saved_again_holds_the_new_values_and_every_line_that_som
 def test_what_was_not_changed_stays_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").touch()
     told = '# ours\n[training]\nlearning_rate = 1e-3 # slow\nmax_steps = 60\n\n[model]\nname = "a/b"\n'
-    told += '[data]\nsource = "rows.jsonl"\n'
+    told += '[data]\nsource = "rows.jsonl"\n\n# how it is chosen\n[evaluation]\nsample_steps = 10\n'
     path = tmp_path / "session.toml"
     path.write_text(told)
     desk = Desk()

@@ -13,6 +13,7 @@ Kind = Literal[
     "unreadable-rows", "unusable-rows", "nothing-usable", "leaked", "control-characters", "damaged-characters", "duplicates",
     "near-duplicates", "ends-with-user", "empty-turns", "same-role", "late-system", "assistant-first", "short-answers",
     "repeated-answer", "mixed-languages", "all-masked", "nothing-to-learn", "double-bos", "no-end-token", "too-long",
+    "tools-unwritten", "calls-unwritten", "thoughts-unwritten",
 ]  # fmt: skip
 Mend = dict[str, bool | int | float | str | dict[str, str] | None]
 PLACES_KEPT = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tui.data.findings import Finding, Mend, Place, Severity
+from tui.data.findings import Finding, Kind, Mend, Place, Severity
 from tui.data.token_report import TokenReport
 
 CUT = {"truncate": "their ends are cut off", "drop": "they are left out", "split": "they are split up"}
@@ -13,7 +13,7 @@ FEW_LEARN_TO_END = 0.5
 
 def token_findings(report: TokenReport) -> list[Finding]:
     """The gravest first."""
-    return [*_learned(report), *_ends(report), *_lengths(report)]
+    return [*_learned(report), *_unwritten(report), *_ends(report), *_lengths(report)]
 
 
 def _learned(report: TokenReport) -> Iterator[Finding]:
@@ -28,14 +28,32 @@ def _learned(report: TokenReport) -> Iterator[Finding]:
         yield Finding("nothing-to-learn", title, "warning", count, places_of(report.nothing_to_learn_rows), advice)
 
 
+def _unwritten(report: TokenReport) -> Iterator[Finding]:
+    unwritten: tuple[tuple[Kind, int, str, str], ...] = (
+        ("tools-unwritten", report.tools_unwritten, "tools", "The model is not told which tools there are"),
+        ("calls-unwritten", report.calls_unwritten, "tool calls", "The model does not learn to call a tool"),
+        ("thoughts-unwritten", report.thoughts_unwritten, "thinking", "The model does not learn to think before it answers"),
+    )
+    for kind, count, what, lost in unwritten:
+        if count:
+            title = f"Examples whose {what} the chat template does not write"
+            advice = f"{lost}: choose a model or a chat template that writes them (v shows a row as it is trained on)."
+            yield Finding(kind, title, "warning", count, (), advice)
+
+
 def _ends(report: TokenReport) -> Iterator[Finding]:
     if report.double_bos:
         title = "Examples that begin with the begin token twice"
         yield Finding("double-bos", title, "warning", report.double_bos, (), "Take it out of the data or the template.")
     if report.used and report.end_token and report.end_share < FEW_LEARN_TO_END:
         title = f"Examples that never learn the end token {report.end_token}"
+        missing = report.used - report.end_learned
         advice = "The model would not learn to stop: choose a chat template that ends each answer with it."
-        yield Finding("no-end-token", title, "warning", report.used - report.end_learned, (), advice)
+        if report.overlong == "truncate" and missing <= report.too_long:
+            advice = (
+                "Their ends are cut off: a longer model.max_seq_length keeps them, data.overlong = drop leaves them out."
+            )
+        yield Finding("no-end-token", title, "warning", missing, (), advice)
 
 
 def _lengths(report: TokenReport) -> Iterator[Finding]:

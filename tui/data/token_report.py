@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Part = Literal["tools", "calls", "thoughts"]
+"""Of a conversation, beside what is said."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TokenReport:
@@ -44,6 +47,12 @@ class TokenReport:
     """Used examples with the model's end token in them."""
     end_learned: int = 0
     """Used examples of which the model learns its end token."""
+    tools_unwritten: int = 0
+    """Examples with tools that the chat template leaves out."""
+    calls_unwritten: int = 0
+    """With calls of tools that it leaves out."""
+    thoughts_unwritten: int = 0
+    """With thinking of which it writes none."""
 
     longest_rows: tuple[int, ...] = ()
     """The longest examples, by the number of their row counted from 1, the longest first."""

@@ -56,11 +56,12 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
     """Turns what the trainer logs into events."""
 
     def __init__(
-        self, clock: Clock, control: Control, emit: Emit, guards: Guards, together: Together, lowest: float = math.inf
+        self, clock: Clock, control: Control, emit: Emit, guards: Guards, together: Together, lowest: float, surprise: bool
     ) -> None:
+        """`lowest` held-out loss so far; `surprise`: whether that says how surprised the model is by what it reads."""
         self.clock, self.control, self.emit, self.together = clock, control, emit, together
         self.step = self.tokens = 0
-        self.guards, self.lowest = guards, lowest
+        self.guards, self.lowest, self.surprise = guards, lowest, surprise
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.clock.skip()
@@ -98,7 +99,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
         loss = metrics["eval_loss"]
         best = loss < self.lowest
         self.lowest = loss if best else self.lowest  # min() would keep a loss that is not a number
-        perplexity = math.exp(min(loss, 700))
+        perplexity = math.exp(min(loss, 700)) if self.surprise else None
         told = events.Evaluated(step=state.global_step, loss=loss, perplexity=perplexity, best=best)
         self.emit(told)
         self._heed(lambda: self.guards.after_evaluation(told), control)

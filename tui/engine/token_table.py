@@ -8,13 +8,14 @@ from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
 
 from tui.data.examples import Example
 from tui.data.records import DataError, Record, Row
+from tui.data.token_report import Part
 from tui.engine.masking import IGNORED
 from tui.engine.tokenising import Encoded, Tokens
 
@@ -36,6 +37,9 @@ EXAMPLES = pa.schema(
         ("double_bos", pa.bool_()),
         ("end_present", pa.bool_()),
         ("end_learned", pa.bool_()),
+        ("tools_unwritten", pa.bool_()),
+        ("calls_unwritten", pa.bool_()),
+        ("thoughts_unwritten", pa.bool_()),
     ]
 )
 """One row for each record that is an example, also those that the trainer does not get."""
@@ -119,6 +123,8 @@ class Tokeniser:
             "end_present": total(_sums(ids == end, offsets)) > 0,
             "end_learned": total(_sums(labels == end, offsets)) > 0,
         }
+        for part in get_args(Part):
+            examples[f"{part}_unwritten"] = np.array([part in one.unwritten for _, _, one in encoded], bool)
         table = pa.record_batch(
             [numbers[owner], pa.ListArray.from_arrays(offsets, ids), pa.ListArray.from_arrays(offsets, labels)], schema=ROWS
         )

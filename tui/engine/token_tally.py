@@ -15,7 +15,7 @@ STEPS = (1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1, 1.5, 2, 4, 
 
 SUMS = (
     "bad_rows", "examples", "used", "nothing_to_learn", "too_long", "training_rows", "tokens", "learned", "cut_tokens",
-    "double_bos", "end_present", "end_learned",
+    "double_bos", "end_present", "end_learned", "tools_unwritten", "calls_unwritten", "thoughts_unwritten",
 )  # fmt: skip
 """Fields of a report that are sums over the batches."""
 NAMED = 20
@@ -54,7 +54,7 @@ class Tally:
             "learned": columns["learned"].sum(),
             "cut_tokens": (lengths - np.where(left_out, 0, self._tokens.max_seq_length))[cut].sum(),
         }
-        found |= {name: columns[name].sum() for name in ("double_bos", "end_present", "end_learned")}
+        found |= {name: columns[name].sum() for name in SUMS[SUMS.index("double_bos") :]}
         for name, value in found.items():
             self.sums[name] += int(value)
         numbers = columns["example"] + 1

@@ -11,6 +11,7 @@ from jinja2 import TemplateError
 
 from tui.data.examples import Example
 from tui.data.records import DataError
+from tui.data.token_report import Part
 from tui.engine.masking import IGNORED, Mask, everything, find_answers
 from tui.session.sections.data import DataSection
 
@@ -33,6 +34,8 @@ class Encoded:
     """As the chat template writes it; empty for an example that came as tokens."""
     cut_from: int | None = None
     """The first token that does not fit; None when all of them do."""
+    unwritten: tuple[Part, ...] = ()
+    """What the chat template leaves out."""
 
 
 class Tokens:
@@ -70,7 +73,8 @@ class Tokens:
         for mask, members in self._by_mask(examples, [*ids]):
             fitting = [self._fitting(ids[at], str(texts[at])) for at in members]
             for at, kept, labels in zip(members, fitting, mask(fitting), strict=True):
-                made[at] = self._encoded(ids[at], kept, labels, str(texts[at]))
+                text = str(texts[at])
+                made[at] = self._encoded(ids[at], kept, labels, text, unwritten(examples[at], text))
         for at, example in enumerate(examples):
             if example.tokens:
                 made[at] = self._given(example)
@@ -172,15 +176,38 @@ class Tokens:
     def _has_answers(self, example: Example) -> bool:
         return bool(example.turns) or self.data.response_part is not None
 
-    def _encoded(self, ids: list[int], kept: list[int], labels: list[int], text: str) -> Encoded:
+    def _encoded(
+        self, ids: list[int], kept: list[int], labels: list[int], text: str, unwritten: tuple[Part, ...]
+    ) -> Encoded:
         if len(ids) <= self.max_seq_length:
-            return Encoded(ids, labels, text)
+            return Encoded(ids, labels, text, unwritten=unwritten)
         cut = ids[len(kept) :]
-        return Encoded([*kept, *cut], [*labels, *[IGNORED] * len(cut)], text, self.max_seq_length)
+        return Encoded([*kept, *cut], [*labels, *[IGNORED] * len(cut)], text, self.max_seq_length, unwritten)
 
     def _given(self, example: Example) -> Encoded:
         ids, labels = list(example.tokens), list(example.labels or example.tokens)
         return Encoded(ids, labels, "", self.max_seq_length if len(ids) > self.max_seq_length else None)
+
+
+def unwritten(example: Example, text: str) -> tuple[Part, ...]:
+    """What of a conversation is not in the text that a chat template made of it.
+
+    A template may well write only the last thought, as some do: it leaves thinking out where it writes none.
+    """
+    calls = [call for turn in example.turns for call in turn.tool_calls]
+    thoughts = [turn.reasoning.strip() for turn in example.turns if turn.reasoning.strip()]
+    left_out: dict[Part, bool] = {
+        "tools": any(name_of(tool) not in text for tool in example.tools),
+        "calls": any(name_of(call) not in text for call in calls),
+        "thoughts": bool(thoughts) and not any(thought in text for thought in thoughts),
+    }
+    return tuple(part for part, missing in left_out.items() if missing)
+
+
+def name_of(described: dict[str, Any]) -> str:
+    """The name of a tool, or of the one that is called; empty where it has none."""
+    function = described.get("function", described)
+    return str(function.get("name", "")) if isinstance(function, dict) else ""
 
 
 def _each(make: Callable[[list[Given]], list[Made]], given: list[Given], complaint: str) -> list[Made | DataError]:

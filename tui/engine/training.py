@@ -94,7 +94,7 @@ def train(
     count = TokenCount(trainer)
     trainer.add_callback(steering)
     trainer.add_callback(count)
-    trainer.add_callback(Reporter(clock, control, emit, guards, together, start.lowest))
+    trainer.add_callback(Reporter(clock, control, emit, guards, together, start.lowest, session.training.learns_likelihood))
     trainer.add_callback(Measuring(emit))
     if together.size > 1:
         trainer.add_callback(RankMeter(count, together, emit))

@@ -106,7 +106,8 @@ class Evaluated(Happened):
     kind: Literal["eval"] = "eval"
     step: Update
     loss: float
-    perplexity: float
+    perplexity: float | None
+    """e to the loss; None where the loss is not how surprised the model is: dft, smoothed labels, a loss of one's own."""
     best: bool
     """Whether this is the lowest so far."""
 

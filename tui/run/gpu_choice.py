@@ -10,8 +10,10 @@ from tui import words
 from tui.machine.gpu import read_gpus, shown, uuid_of
 from tui.machine.readings import GpuReading
 from tui.run.assigned import assigned
+from tui.run.folder import RunFolder
+from tui.run.handed import read_handed
 from tui.run.listing import RunRow
-from tui.run.lock import was_here
+from tui.run.lock import holder_of, was_here
 from tui.run.processes import KEY
 from tui.run.queue import Ticket
 
@@ -60,7 +62,7 @@ def taken_by(rows: Sequence[RunRow], devices: Sequence[Device]) -> dict[str, str
     """The devices that live runs compute on, each with what has it: ``first runs``, ``first keeps its model loaded``."""
     taken: dict[str, str] = {}
     for row in rows:
-        if not row.alive or row.place or not was_here(row.folder.lock):
+        if not row.alive or row.place or not _is_here(row.folder):
             continue
         named = assigned(row.folder) or row.device
         told = f"{row.name} {'keeps its model loaded' if row.loaded else 'runs'}"
@@ -70,6 +72,12 @@ def taken_by(rows: Sequence[RunRow], devices: Sequence[Device]) -> dict[str, str
         for device in wanted(named, devices) or devices[: row.processes]:  # left to itself, a run takes the first ones
             taken[device.name] = told
     return taken
+
+
+def _is_here(folder: RunFolder) -> bool:
+    """Whether a live run is at work on this box; what was handed over is elsewhere until it has begun here."""
+    begun = read_handed(folder) is None or holder_of(folder.lock) is not None
+    return begun and was_here(folder.lock)
 
 
 def plan(

@@ -145,11 +145,22 @@ def _edited(session: Session, folder: Path, origin: Path) -> str:
                 if name not in everything[section]:
                     document.get(section, {}).pop(name, None)
                 elif there or derived or name in differing.get(section, {}):
-                    document.setdefault(section, tomlkit.table())[name] = everything[section][name]
+                    _put(document.setdefault(section, tomlkit.table()), name, everything[section][name])
             text = tomlkit.dumps(document)
         return text if anchored(parse(text), folder) == after else ""
     except (SessionError, tomlkit.exceptions.TOMLKitError):
         return ""
+
+
+def _put(table: Any, name: str, value: Any) -> None:
+    """Set a value; a new one follows the last of its table, ahead of a comment that stands over the next table."""
+    from tomlkit.items import Table, item
+
+    last = next((key for key in reversed(list(table)) if not isinstance(table[key], Table)), None)
+    if name in table or last is None or isinstance(value, dict) or not isinstance(table, Table):
+        table[name] = value
+    else:
+        table.value._insert_after(last, name, item(value))
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

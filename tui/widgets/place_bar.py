@@ -72,7 +72,7 @@ class PlaceBar(Horizontal):
         """Say what is lacking before the session can be trained, or how far the run is."""
         standing = self.query_one("#standing", Static)
         standing.update(text, layout=cell_len(text) != cell_len(str(standing.content)))
-        standing.set_class(text.startswith("needs"), "-lacking")
+        standing.set_class(text.startswith(("needs", "F4")), "-lacking")
         standing.tooltip = "ctrl+t starts the run" if text.startswith("✓") else "before the run can start (Tune says more)"
 
     def label(self, text: str) -> None:

@@ -11,6 +11,8 @@ from tui.session.problem import Problem, advice
 from tui.session.schema import Session
 
 TYPICAL_MEASUREMENTS = 10
+MEASURED = ("eval_loss", "eval_mean_token_accuracy")
+"""What TRL measures on held-out examples by which a checkpoint can be the best."""
 
 
 def rules(session: Session, facts: Facts) -> Iterator[Problem]:
@@ -28,6 +30,11 @@ def rules(session: Session, facts: Facts) -> Iterator[Problem]:
         except (re.error, OverflowError, RecursionError) as error:
             text = f"is not a regular expression: {error}"
             yield Problem("evaluation.answer_pattern", text, mend={"evaluation.answer_pattern": None})
+    metric, kept = evaluation.metric_for_best_model, "evaluation.metric_for_best_model"
+    if metric not in MEASURED and (
+        evaluation.load_best_model_at_end or evaluation.early_stopping_patience or session.training.save_strategy == "best"
+    ):
+        yield Problem(kept, f"nothing measures {metric}; known are {' and '.join(MEASURED)}", mend={kept: "eval_loss"})
     if evaluation.held_out:
         yield from _cadence(session, facts)
         yield from _best(session)

@@ -30,6 +30,35 @@ def rules(session: Session, facts: Facts) -> Iterator[Problem]:
         text = "sgd takes much larger rates than AdamW; at this one nothing may be learned"
         yield advice("training.optim", text, {"training.optim": "adamw_8bit"})
     yield from _rows(session, facts)
+    if facts.gpus == 0:
+        yield from _on_processor(session)
+    if training.loss_type == "dft":
+        yield from _kept_by(session)
+
+
+def _kept_by(session: Session) -> Iterator[Problem]:
+    """dft weighs each token by its probability: the figure of a model that learns can rise."""
+    evaluation, training = session.evaluation, session.training
+    for key, on in (
+        ("evaluation.load_best_model_at_end", evaluation.load_best_model_at_end),
+        ("evaluation.early_stopping_patience", evaluation.early_stopping_patience),
+        ("training.save_strategy", training.save_strategy == "best"),
+    ):
+        if on:
+            text = "goes by the held-out loss, and that of dft says little of how well the model answers; nll does"
+            yield advice(key, text, {"training.loss_type": "nll"})
+
+
+def _on_processor(session: Session) -> Iterator[Problem]:
+    """What Unsloth replaces where it trains without a GPU; the 8-bit AdamW by one that learns the same."""
+    training = session.training
+    needs_gpu = any(word in training.optim for word in ("8bit", "paged", "bnb"))
+    if needs_gpu and not training.optim.endswith("adamw_8bit"):
+        text = f"{training.optim} needs a GPU; without one, AdamW is used"
+        yield advice("training.optim", text, {"training.optim": "adamw_torch"})
+    if training.padding_free:
+        text = "without a GPU rows are padded: the attention of several in one could not be kept apart"
+        yield advice("training.padding_free", text, {"training.padding_free": None})
 
 
 def _rows(session: Session, facts: Facts) -> Iterator[Problem]:

@@ -71,7 +71,8 @@ def _warmup(session: Session, facts: Facts) -> Iterator[Problem]:
     elif steps and training.warmup_steps >= steps and training.warmup_steps > 1:
         text = f"the warm-up ({training.warmup_steps}) is as long as the whole run ({steps} updates)"
         yield advice("training.warmup_steps", text, {"training.warmup_steps": steps // 10})
-    if training.lr_scheduler_type == "constant" and (training.warmup_ratio or training.warmup_steps != default.warmup_steps):
+    warms_up = training.warmup_ratio or training.warmup_steps != default.warmup_steps
+    if training.lr_scheduler_type in ("constant", "reduce_lr_on_plateau", "greedy") and warms_up:
         text = "this schedule has no warm-up; constant_with_warmup has one"
         yield advice("training.lr_scheduler_type", text, {"training.lr_scheduler_type": "constant_with_warmup"})
 

@@ -204,3 +204,8 @@ class TrainingSection(UpdatesSection):
         to="SFTConfig.project",
         max_length=128,
     )
+
+    @property
+    def learns_likelihood(self) -> bool:
+        """Whether the loss is the usual one, of which e to its power is the perplexity."""
+        return self.loss_type == "nll" and not self.custom_loss and not self.label_smoothing_factor
