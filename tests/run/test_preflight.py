@@ -122,6 +122,14 @@ def test_both_files_are_read_and_each_problem_is_at_its_key(tmp_path: Path, holl
     ]
 
 
+def test_the_column_by_which_rows_are_held_out_has_to_be_there(hollow_model: Model, data: Path) -> None:
+    model, told = hollow_model(), {"evaluation": {"fraction": 0.1, "group_column": "speaker"}}
+    expected = ("evaluation.group_column", "there is no column 'speaker'; there are prompt, completion", True)
+    assert expected in found(model, data, **told)
+    told["evaluation"]["group_column"] = "prompt"
+    assert found(model, data, **told) == []
+
+
 def test_a_forced_format_is_tried(data: Path) -> None:
     ((key, text, _),) = found("a/b", data, data={"format": "sharegpt"})
     assert key == "data.source" and "the format sharegpt does not fit these rows (columns: prompt, completion)" in text
@@ -309,6 +317,7 @@ CHANGES: dict[str, Any] = {
     "data.source": "other.jsonl",
     "data.format": "text",
     "evaluation.source": "held.jsonl",
+    "evaluation.group_column": "id",
     "lora.continue_from": "old",
     "training.custom_loss": "a.py:f",
     "training.report_to": "wandb",

@@ -66,7 +66,7 @@ def investigate(session: Session) -> Findings:
     adapter = _adapter(session, card, problems)
     rows = _data("data.source", session.data, problems)
     held_out = _data("evaluation.source", session.held_out_data, problems)
-    problems += [*programs.missing(session), *_template(session)]
+    problems += [*programs.missing(session), *_template(session), *_group(session, rows)]
     facts = Facts(
         examples=rows.count if rows else None,
         held_out_examples=held_out.count if held_out else None,
@@ -169,6 +169,8 @@ class Rows:
     conversations: bool
     longest_tokens: int | None
     """At most, of one row; None where not every row was looked at."""
+    columns: tuple[str, ...] = ()
+    """Of the rows that were looked at; none where there are none to look at."""
 
 
 def _data(key: str, data: DataSection | None, problems: list[Problem]) -> Rows | None:
@@ -184,7 +186,9 @@ def _data(key: str, data: DataSection | None, problems: list[Problem]) -> Rows |
             return Rows(None, reading.format not in ("text", "tokens"), None)
         count = count_rows(data)
         longest, bad = 0, []
+        columns: dict[str, None] = {}
         for record, found in examples(islice(iterate_records(data), ROWS_READ), reading, data):
+            columns |= dict.fromkeys(record.row or ())
             if isinstance(found, DataError):
                 bad.append(f"{record.place}: {found}")
             else:
@@ -193,7 +197,15 @@ def _data(key: str, data: DataSection | None, problems: list[Problem]) -> Rows |
         problems.append(Problem(key, str(error), mend=error.mend))
         return None
     problems += _bad_rows(key, bad, min(count, ROWS_READ), data)
-    return Rows(count - len(bad), reading.format not in ("text", "tokens"), longest if count <= ROWS_READ else None)
+    most = longest if count <= ROWS_READ else None
+    return Rows(count - len(bad), reading.format not in ("text", "tokens"), most, tuple(columns))
+
+
+def _group(session: Session, rows: Rows | None) -> Iterator[Problem]:
+    """The column by which rows are held out together has to be there."""
+    key, wanted = "evaluation.group_column", session.evaluation.group_column
+    if wanted and rows and rows.columns and wanted not in rows.columns:
+        yield Problem(key, f"there is no column {wanted!r}; there are {', '.join(rows.columns)}", mend={key: None})
 
 
 def _bad_rows(key: str, bad: list[str], rows: int, data: DataSection) -> Iterator[Problem]:
@@ -238,6 +250,6 @@ def _first_gpu(session: Session) -> int:
 
 def relevant(session: Session) -> Iterator[object]:
     """The values that `investigate` goes by: as long as they stay, it need not look again."""
-    yield from (session.model, session.data, session.evaluation.source)
+    yield from (session.model, session.data, session.evaluation.source, session.evaluation.group_column)
     yield from (session.lora.continue_from, session.training.custom_loss, session.training.report_to)
     yield from (session.training.packing, session.export.kinds, session.run.notify)
