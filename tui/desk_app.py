@@ -136,7 +136,9 @@ class DeskApp(LookApp):
     async def may_leave_out(self) -> bool:
         """Whether to save although something typed is no value; asked with what is saved in its place."""
         refused = [item for typed in self.refused.values() for item in typed.items()]
-        told = [f"{key}: {text}. Saved is {to_text(get_value(self.session, key)) or 'nothing'}." for key, text in refused]
+        told = [
+            f"{key}: {text}; {to_text(get_value(self.session, key)) or 'nothing'} would be saved" for key, text in refused
+        ]
         question = "Not all that is typed is a value:\n\n" + "\n".join(told)
         return not told or await self.push_screen_wait(AskDialog(question, "Save"))
 
