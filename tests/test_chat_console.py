@@ -19,15 +19,15 @@ Refused = Callable[..., str]
 
 @pytest.fixture
 def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path) -> Refused:
-    """What ``chat`` says that ends with 1 and starts no engine."""
+    """What ``chat`` says that ends with 1, or another code, and starts no engine."""
 
-    def run(*words: object, stdin: str = "") -> str:
+    def run(*words: object, stdin: str = "", code: int = 1) -> str:
         monkeypatch.setattr(sys, "argv", ["unsloth-tui", "chat", *map(str, words)])
         monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
         with pytest.raises(SystemExit) as ended:
             main()
         said = capsys.readouterr()
-        assert (ended.value.code, said.out) == (1, "")
+        assert (ended.value.code, said.out) == (code, "")
         assert not (home / "workbench").exists()
         return said.err
 
@@ -55,8 +55,8 @@ def test_an_empty_stdin_is_nothing_to_say(refused: Refused) -> None:
 
 
 def test_what_is_no_setting_is_refused_by_its_key(refused: Refused) -> None:
-    assert "model.device" in refused("owner/model", "--prompt", "hi", "--device", "fastest")
-    assert "chat.temperature" in refused("owner/model", "--prompt", "hi", "--temperature", "-1")
+    assert "model.device" in refused("owner/model", "--prompt", "hi", "--device", "fastest", code=2)
+    assert "chat.temperature" in refused("owner/model", "--prompt", "hi", "--temperature", "-1", code=2)
 
 
 @pytest.mark.parametrize("hostile", ["\x1b[2J", "\x1b]52;c;aGk=\x07", "\x9b1m", "\u202e", "\r", "\x00"])

@@ -77,9 +77,9 @@ def session(tmp_path: Path, hollow_model: Callable[..., Path]) -> Callable[..., 
     return write
 
 
-def refused(said: Said, *sentences: str) -> None:
+def refused(said: Said, *sentences: str, code: int = 1) -> None:
     """Nothing came out, and one sentence for each problem was said."""
-    assert (said.code, said.out) == (1, "")
+    assert (said.code, said.out) == (code, "")
     assert said.err.splitlines() == [f"unsloth-tui: {sentence}" for sentence in sentences]
 
 
@@ -205,12 +205,42 @@ def test_a_run_is_listed_with_its_reason_on_one_line(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["check"], ["check", "a", "b"], ["check", "a", "--nope"], ["demo", "--steps", "0"], ["stop"], ["--nope"]]
+    "words",
+    [
+        ["check"],
+        ["check", "a", "b"],
+        ["check", "a", "--nope"],
+        ["demo", "--steps", "0"],
+        ["stop"],
+        ["--nope"],
+        ["export", "x", "--checkpoint", "-1"],
+    ],
 )
 def test_a_usage_error_ends_with_2(ask: Ask, words: list[str]) -> None:
     said = ask(*words)
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith("Usage: unsloth-tui")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nonsense"], "nonsense is neither a command nor a session file"),
+        (["chek"], "chek is neither a command nor a session file; did you mean check?"),
+        (["export", "done"], "say as what: --to adapter, merged-16bit, merged-4bit or gguf"),
+        (["submit", "a.toml", "--to", "slurm", "--dry-run", "--yes"], "--dry-run submits nothing; leave out one of"),
+        (["export", "done", "--to", "gguf", "--quant", "bogus"], "there is no quantisation bogus; known are "),
+        (["curve", "done", "--to", "x.pdf"], "the name has to end in .csv, .svg or .png"),
+        (["chat", "done", "--temperature", "-1", "--prompt", "x"], "chat.temperature: should be"),
+        (["inspect", "rows.jsonl", "--format", "bogus"], "data.format: should be"),
+    ],
+)
+def test_a_command_line_that_cannot_be_meant_ends_with_2_and_one_sentence(ask: Ask, words: list[str], sentence: str) -> None:
+    """A script tells a mistake of its own from a training that failed."""
+    create_run(from_table({"run": {"name": "done"}}))
+    said = ask(*words)
+    assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
+    assert said.err.startswith(f"unsloth-tui: {sentence}")
 
 
 def test_ctrl_c_ends_a_watch_with_130_and_without_a_word_too_many(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,21 +60,26 @@ def test_json_is_one_object_that_programs_can_rely_on(inspect: Inspect, samples:
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "ends_with", "complaint"),
     [
-        (("no-such.jsonl",), "there is no file"),
-        (("data.csv", "--format", "poem"), "data.format"),
-        (("data.csv", "--split", "train[a]"), "data.split"),
-        (("data.csv", "--format", "sharegpt"), "does not fit"),
+        (("no-such.jsonl",), 1, "there is no file"),
+        (("data.csv", "--format", "poem"), 2, "data.format"),
+        (("data.csv", "--split", "train[a]"), 2, "data.split"),
+        (("data.csv", "--format", "sharegpt"), 1, "does not fit"),
     ],
 )
 def test_what_cannot_be_looked_at_is_said_in_a_sentence(
-    inspect: Inspect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], complaint: str
+    inspect: Inspect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    ends_with: int,
+    complaint: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data.csv").write_text("prompt,completion\na,b\n")
     code, out, err = inspect(*words)
-    assert (code, out) == (1, "")
+    assert (code, out) == (ends_with, "")
     assert complaint in err and "Traceback" not in err
 
 

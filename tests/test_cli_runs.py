@@ -62,7 +62,7 @@ def test_a_run_that_has_ended_waits_to_go_on_and_is_started_before_its_turn(
     ended.events.write_text(phase + ended.events.read_text())
     (ended.checkpoints / "checkpoint-1").mkdir(parents=True)
     assert ask("resume", "done", "--queue").code == 1  # it has done all its updates
-    assert ask("resume", "done", "--steps", "9", "--queue", "--watch").code == 1
+    assert ask("resume", "done", "--steps", "9", "--queue", "--watch").code == 2
     said = ask("resume", "done", "--steps", "9", "--processes", "3", "--queue")  # an update takes 8 examples, 2 at once
     assert said.code == 1 and "3 processes cannot share them evenly" in said.err
     assert ask("resume", "done", "--steps", "9", "--queue").err == f"{ended.name} waits to go on, number 1 in the queue\n"
@@ -103,7 +103,7 @@ def test_figures_are_written_to_a_file(ask: Ask, ended: RunFolder, tmp_path: Pat
     assert ask("curve", "done", "--to", tmp_path / "a.png").code == 0
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     said = ask("curve", "done", "--to", tmp_path / "a.pdf")
-    assert (said.code, said.err) == (1, "unsloth-tui: the name has to end in .csv, .svg or .png\n")
+    assert (said.code, said.err) == (2, "unsloth-tui: the name has to end in .csv, .svg or .png\n")
 
 
 def test_a_deleted_run_is_listed_put_back_or_gone_for_good(ask: Ask, ended: RunFolder) -> None:

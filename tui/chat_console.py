@@ -14,7 +14,6 @@ from tui.run import commands, events
 from tui.run.folder import RunFolder, find_run
 from tui.run.process import send
 from tui.run.talk import ask, engine_for, open_workbench, opening, request
-from tui.session import file
 from tui.session.sections.chat import ChatSection
 
 FIGURES = ("tokens", "tokens_per_s", "first_token_s", "prompt_tokens", "kept_tokens", "context_tokens", "ending", "error")
@@ -30,11 +29,10 @@ class Wanted:
     name: str
     """A run, a model folder, or a model on the hub."""
     voices: tuple[events.Voice, ...]
+    settings: ChatSection
     checkpoint: int | None = None
     other: str = ""
     """The adapter of the voice `other`."""
-    sampling: tuple[tuple[str, Any], ...] = ()
-    """What is another than the session of the run says, by its name there."""
     load_in_4bit: bool | None = None
     device: str = "auto"
     as_json: bool = False
@@ -47,13 +45,12 @@ class NothingToTalkTo(Exception):
 def converse(wanted: Wanted, prompt: str | None, *, apart: bool = False) -> int:
     """Ask one prompt, or what stdin has: all of it at once, each line by itself (`apart`), or from a terminal in turns.
 
-    Returns the exit code. Raises SessionError and NothingToTalkTo.
+    Returns the exit code. Raises NothingToTalkTo.
     """
     run = find_run(wanted.name)
-    settings = _settings(run, wanted)
     texts = _prompts(prompt, apart)
     folder, model = _engine(run, wanted)
-    talk = _Talk(folder, wanted, settings, model)
+    talk = _Talk(folder, wanted, model)
     code = 0
     try:
         for text in texts:
@@ -64,12 +61,6 @@ def converse(wanted: Wanted, prompt: str | None, *, apart: bool = False) -> int:
         if folder != run:
             send(folder, commands.Release())
     return code
-
-
-def _settings(run: RunFolder | None, wanted: Wanted) -> ChatSection:
-    session = file.from_table({}) if run is None else file.load(run.session)
-    chosen = {f"chat.{name}": value for name, value in wanted.sampling}
-    return file.replace_values(session, chosen | {"model.device": wanted.device}).chat  # says what is wrong with either
 
 
 def _engine(run: RunFolder | None, wanted: Wanted) -> tuple[RunFolder, str]:
@@ -116,8 +107,8 @@ def _read_line() -> str | None:
 class _Talk:
     """A conversation with one engine; each voice goes on from what it said itself."""
 
-    def __init__(self, folder: RunFolder, wanted: Wanted, settings: ChatSection, model: str) -> None:
-        self.folder, self.wanted, self.settings, self.model = folder, wanted, settings, model
+    def __init__(self, folder: RunFolder, wanted: Wanted, model: str) -> None:
+        self.folder, self.wanted, self.model = folder, wanted, model
         self.histories: dict[events.Voice, tuple[commands.Message, ...]] = {}
 
     def say(self, text: str) -> int:
@@ -129,10 +120,10 @@ class _Talk:
         return code
 
     def _request(self, asked: dict[events.Voice, tuple[commands.Message, ...]]) -> commands.Chat:
-        first = request((), "tuned", self.settings, self.model)
+        first = request((), "tuned", self.wanted.settings, self.model)
         other = _whole_name(self.wanted.other)
         speakers = tuple(
-            commands.Speaker(voice, (*opening(self.settings), *messages), other if voice == "other" else "")
+            commands.Speaker(voice, (*opening(self.wanted.settings), *messages), other if voice == "other" else "")
             for voice, messages in asked.items()
         )
         return replace(first, speakers=speakers, load_in_4bit=self.wanted.load_in_4bit)

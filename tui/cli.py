@@ -12,7 +12,7 @@ import typer
 from tui import cli_export, cli_look, cli_runs, opening
 from tui.cli_chat import chat
 from tui.cli_fit import fit
-from tui.cli_parts import AsJson, RunName, SessionFile, Trust, find, load, load_checked, refuse
+from tui.cli_parts import AsJson, RunName, SessionFile, Trust, find, load, load_checked, misused, refuse
 from tui.cli_queue import queue_app, queue_cancel
 from tui.cli_submit import submit
 from tui.terminal import has_terminal
@@ -61,7 +61,7 @@ def window(session: Annotated[Path | None, typer.Argument(metavar="[SESSION.toml
     """Open the window, with a session if one is named."""
     if session and session.suffix != ".toml" and not session.exists():
         near = difflib.get_close_matches(str(session), _commands(), 1)
-        refuse([f"{session} is neither a command nor a session file{f'; did you mean {near[0]}?' if near else ''}"])
+        misused(f"{session} is neither a command nor a session file{f'; did you mean {near[0]}?' if near else ''}")
     _open_window(load(session) if session else None, session)
 
 
@@ -187,6 +187,8 @@ def resume(
     from tui.run.processes import session_now, with_processes
     from tui.session.file import SessionError
 
+    if queue and watch:
+        misused("--watch cannot wait for a run in the queue; watch it once it goes on")
     folder = find(name)
     if reason := why_not(folder, steps):
         refuse([f"{folder.name} cannot go on: {reason}"])
@@ -201,8 +203,6 @@ def resume(
         if reason:
             refuse([f"{folder.name} cannot go on: {reason}"])
         values |= changes
-    if queue and watch:
-        refuse(["--watch cannot wait for a run in the queue; watch it once it goes on"])
     if queue:
         queue_console.add_again(folder, values)
         return

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli_parts import AsJson, refuse
+from tui.cli_parts import AsJson, load, refuse, with_options
 
 
 def chat(
@@ -15,7 +15,9 @@ def chat(
     base: Annotated[bool, typer.Option("--base", help="Hear the base model instead of the tuned one.")] = False,
     compare: Annotated[bool, typer.Option("--compare", help="Hear both.")] = False,
     other: Annotated[str, typer.Option("--with", metavar="ADAPTER", help="Hear another adapter beside it.")] = "",
-    checkpoint: Annotated[int | None, typer.Option(metavar="STEP", help="A checkpoint of the run, not its result.")] = None,
+    checkpoint: Annotated[
+        int | None, typer.Option(min=0, metavar="STEP", help="A checkpoint of the run, not its result.")
+    ] = None,
     lines: Annotated[bool, typer.Option("--lines", help="Each line of stdin is a prompt by itself.")] = False,
     temperature: Annotated[float | None, typer.Option(help="0 takes the likeliest token each time.")] = None,
     max_new_tokens: Annotated[int | None, typer.Option(help="Where an answer is cut.")] = None,
@@ -29,17 +31,17 @@ def chat(
     from tui import chat_console
     from tui.catalog.local import is_path
     from tui.run.folder import find_run
-    from tui.session.file import SessionError
+    from tui.session.schema import Session
 
-    if find_run(name) is None and not is_path(name) and "/" not in name:
+    run = find_run(name)
+    if run is None and not is_path(name) and "/" not in name:
         refuse([f"there is no run {name}, or more than one, and it names no model (a folder, or owner/model)"])
     chosen = {"temperature": temperature, "max_new_tokens": max_new_tokens, "seed": seed, "stop": tuple(stop or ()) or None}
     voices = chat_console.voices_of(base=base, compare=compare, other=other)
-    sampling = tuple((key, value) for key, value in chosen.items() if value is not None)
-    wanted = chat_console.Wanted(name, voices, checkpoint, other, sampling, load_in_4bit, device, as_json)
+    options = {f"chat.{key}": value for key, value in chosen.items() if value is not None} | {"model.device": device}
+    settings = with_options(load(run.session) if run else Session(), options).chat
+    wanted = chat_console.Wanted(name, voices, settings, checkpoint, other, load_in_4bit, device, as_json)
     try:
         raise typer.Exit(chat_console.converse(wanted, prompt, apart=lines))
-    except SessionError as error:
-        refuse(str(problem) for problem in error.problems)
     except chat_console.NothingToTalkTo as error:
         refuse([str(error)])

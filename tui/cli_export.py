@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli_parts import AsJson, RunName, find, refuse
+from tui.cli_parts import AsJson, RunName, find, misused, refuse
 
 
 class To(StrEnum):
@@ -26,7 +26,7 @@ def export(
     quant: Annotated[
         list[str] | None, typer.Option("--quant", help="For gguf: q4_k_m, q8_0 and so on; list names them all.")
     ] = None,
-    checkpoint: Annotated[int | None, typer.Option(metavar="N", help="Take the checkpoint of this update.")] = None,
+    checkpoint: Annotated[int | None, typer.Option(min=0, metavar="N", help="Take the checkpoint of this update.")] = None,
     push: Annotated[str, typer.Option(metavar="USER/REPO", help="Send it to the hub too, as a private repository.")] = "",
     public: Annotated[bool, typer.Option("--public", help="Make a new repository one that everybody sees.")] = False,
     message: Annotated[str, typer.Option(help="Of the commit on the hub.")] = "",
@@ -44,7 +44,7 @@ def export(
     from tui import console, export_console
     from tui.run.export_commands import Push
     from tui.run.export_jobs import request
-    from tui.session.quantisations import left_out, offered
+    from tui.session.quantisations import left_out, offered, refusal
 
     if quant == ["list"]:
         for it in offered():
@@ -53,8 +53,10 @@ def export(
             console.say(f"not offered: {', '.join(name for name, _ in names)}: {reason}")
         return
     if not to:
-        refuse(["say as what: --to adapter, merged-16bit, merged-4bit or gguf"])
+        misused("say as what: --to adapter, merged-16bit, merged-4bit or gguf")
     quantisations = [word.strip().lower() for told in quant or ["q4_k_m"] for word in told.split(",") if word.strip()]
+    if To.gguf in to and (wrong := refusal(quantisations)):
+        misused(wrong)
     target = Push(push, private=not public, message=message, revision=revision, base=base_model) if push else None
     run = find(name)
     wanted = [

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli_parts import AsJson, SessionFile, load, refuse
+from tui.cli_parts import AsJson, SessionFile, load, refuse, with_options
 
 
 def check(session: SessionFile, as_json: AsJson = False) -> None:
@@ -67,9 +67,9 @@ def inspect(
     told = {"data.source": "" if is_session else dataset, "model.name": model, "data.format": read_as}
     told |= {"data.split": split, "data.subset": subset}
     changes = {key: value for key, value in told.items() if value}
+    asked = with_options(load(Path(dataset)) if is_session else Session(), changes)
     try:
-        begun = load(Path(dataset)) if is_session else Session()
-        session = file.anchored(file.replace_values(begun, changes), Path.cwd())
+        session = file.anchored(asked, Path.cwd())
         code = inspect_console.inspect(session, as_json=as_json)
         if write:
             before = load(write) if write.exists() else Session()

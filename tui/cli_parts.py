@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -42,6 +43,16 @@ def load_checked(path: Path, trust: bool) -> Session:
     return session
 
 
+def with_options(session: Session, options: Mapping[str, object]) -> Session:
+    """A session with the values that options have, by key; an option that cannot have its value is bad usage."""
+    from tui.session import file
+
+    try:
+        return file.replace_values(session, options)
+    except file.SessionError as error:
+        misused(*map(str, error.problems))
+
+
 def agree_to_code(session: Session, trust: bool) -> None:
     """Refuse a session that brings code which was not agreed to, unless that is done now."""
     from tui.session import consent
@@ -69,6 +80,13 @@ def refuse(sentences: object) -> NoReturn:
     for sentence in sentences:  # type: ignore[attr-defined]
         say(str(sentence))
     raise typer.Exit(1)
+
+
+def misused(*sentences: str) -> NoReturn:
+    """Say what a command line cannot mean, a line each, and end with 2."""
+    for sentence in sentences:
+        say(sentence)
+    raise typer.Exit(2)
 
 
 def say(sentence: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli_parts import AsJson, RunName, find, refuse
+from tui.cli_parts import AsJson, RunName, find, misused, refuse
 
 
 def runs(
@@ -35,7 +35,7 @@ def curve(
     try:
         curves.export(read_state(folder, whole=True), folder.name, to.absolute())
     except curves.UnknownKind as error:
-        refuse([str(error)])
+        misused(str(error))
     console.say(f"written to {to}")
 
 

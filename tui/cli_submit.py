@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli_parts import AsJson, SessionFile, Trust, agree_to_code, load, refuse
+from tui.cli_parts import AsJson, SessionFile, Trust, agree_to_code, load, misused
 
 
 class To(StrEnum):
@@ -29,7 +29,7 @@ def submit(
     from tui import submit_console
 
     if dry_run and yes:
-        refuse(["--dry-run submits nothing; leave out one of --dry-run and --yes"])
+        misused("--dry-run submits nothing; leave out one of --dry-run and --yes")
     loaded = load(session)
     agree_to_code(loaded, trust)
     submits = yes if dry_run or yes else None
