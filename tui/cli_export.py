@@ -54,6 +54,11 @@ def export(
         return
     if not to:
         misused("say as what: --to adapter, merged-16bit, merged-4bit or gguf")
+    of_a_push = {"--public": public, "--message": message, "--revision": revision, "--base-model": base_model}
+    if not push and (alone := [option for option, told in of_a_push.items() if told]):
+        misused(f"{alone[0]} is about what is sent to the hub; it needs --push USER/REPO")
+    if quant and To.gguf not in to:
+        misused("--quant is about gguf files; it needs --to gguf")
     quantisations = [word.strip().lower() for told in quant or ["q4_k_m"] for word in told.split(",") if word.strip()]
     if To.gguf in to and (wrong := refusal(quantisations)):
         misused(wrong)
