@@ -106,6 +106,33 @@ def test_figures_are_written_to_a_file(ask: Ask, ended: RunFolder, tmp_path: Pat
     assert (said.code, said.err) == (2, "unsloth-tui: the name has to end in .csv, .svg or .png\n")
 
 
+def test_runs_are_deleted_and_it_is_said_how_they_come_back(ask: Ask, ended: RunFolder) -> None:
+    other = create_run(from_table({"run": {"name": "other"}}))
+    write_holder(other.lock, started=1.0)
+    said = ask("delete", "done", ended.name, "other")
+    assert (said.code, said.out, list_runs()) == (0, "", [])
+    assert [line.split("; ")[0] for line in said.err.splitlines()] == [
+        f"{name} is in the trash for 30 days" for name in (ended.name, other.name)
+    ]
+    assert ask(*said.err.splitlines()[0].partition("unsloth-tui ")[2].split()).code == 0 and list_runs() == [ended]
+
+
+def test_a_run_at_work_is_not_deleted_and_the_others_are(ask: Ask, ended: RunFolder) -> None:
+    busy = create_run(from_table({"run": {"name": "busy"}}))
+    write_holder(busy.lock)
+    said = ask("delete", "busy", "done")
+    assert said.code == 1 and list_runs() == [busy]
+    assert said.err.startswith(f"unsloth-tui: {busy.name} still has an engine; stop it, ")
+
+
+def test_a_folder_that_is_none_of_the_runs_stays_where_it_is(ask: Ask, tmp_path: Path) -> None:
+    """A project of one's own may have a session.toml too, and is no run."""
+    (tmp_path / "session.toml").write_text("")
+    said = ask("delete", tmp_path)
+    assert said.code == 1 and f"{tmp_path} is not among the runs" in said.err and (tmp_path / "session.toml").is_file()
+    assert ask("delete", "nothing").code == 1 and ask("delete").code == 2
+
+
 def test_a_deleted_run_is_listed_put_back_or_gone_for_good(ask: Ask, ended: RunFolder) -> None:
     trash.delete(ended)
     assert ask("trash").out.split()[0] == ended.name

@@ -1,13 +1,16 @@
-"""The runs so far: ``runs``, ``curve`` and ``trash``."""
+"""The runs so far: ``runs``, ``curve``, ``delete`` and ``trash``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.cli_parts import AsJson, RunName, find, misused, refuse
+from tui.cli_parts import AsJson, RunName, find, misused, refuse, say
+
+if TYPE_CHECKING:
+    from tui.run.folder import RunFolder
 
 
 def runs(
@@ -37,6 +40,36 @@ def curve(
     except curves.UnknownKind as error:
         misused(str(error))
     console.say(f"written to {to}")
+
+
+def delete(
+    names: Annotated[list[str], typer.Argument(metavar="RUN", help="Runs: their names, parts of these, or folders.")],
+) -> None:
+    """Move runs to the trash, where they are kept for thirty days; one that is at work stays."""
+    from tui import console
+    from tui.run import trash as bin
+    from tui.run.queue import NotWaiting
+
+    code = 0
+    for folder in dict.fromkeys(map(_kept_here, names)):
+        try:
+            there = bin.delete(folder).name
+        except (bin.StillRunning, NotWaiting) as error:
+            say(str(error))
+            code = 1
+        else:
+            console.say(f"{folder.name} is in the trash for 30 days; put it back with: unsloth-tui trash --restore {there}")
+    raise typer.Exit(code)
+
+
+def _kept_here(name: str) -> RunFolder:
+    """The run that a name means, among those of this user: any other folder with a session in it is not ours to move."""
+    from tui.resources import home
+
+    folder = find(name)
+    if folder.path.parent.resolve() != (home() / "runs").resolve():
+        refuse([f"{folder.path} is not among the runs in {home() / 'runs'}; delete it as you delete other folders"])
+    return folder
 
 
 def trash(

@@ -101,7 +101,7 @@ def recorded() -> list[bytes]:
 
 COMMANDS = (
     "check", "diff", "run", "start", "runs", "watch", "attach", "stop", "pause", "resume", "release", "fit", "chat",
-    "inspect", "export", "exports", "curve", "trash", "queue", "submit", "window", "--help", "--version",
+    "inspect", "export", "exports", "curve", "delete", "trash", "queue", "submit", "window", "--help", "--version",
 )  # fmt: skip
 OPTIONS = (
     "--json", "--steps", "--discard", "--to", "--quant", "--push", "--checkpoint", "--prompt", "--temperature",
