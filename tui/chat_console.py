@@ -6,6 +6,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from tui.console import say, to_json
@@ -37,9 +38,14 @@ class Wanted:
     device: str = "auto"
     as_json: bool = False
 
+    @property
+    def compares(self) -> bool:
+        """Whether it is to be heard with its adapter and without."""
+        return {"base", "tuned"} <= set(self.voices)
+
 
 class NothingToTalkTo(Exception):
-    """There is no such thing; the text says so in one sentence."""
+    """There is no such thing, or nothing to compare it with; the text says so in one sentence."""
 
 
 def converse(wanted: Wanted, prompt: str | None, *, apart: bool = False) -> int:
@@ -48,9 +54,12 @@ def converse(wanted: Wanted, prompt: str | None, *, apart: bool = False) -> int:
     Returns the exit code. Raises NothingToTalkTo.
     """
     run = find_run(wanted.name)
+    place = _place(run, wanted)
+    if wanted.compares and place.is_dir() and not (place / "adapter_config.json").is_file():
+        raise _nothing_to_compare(wanted)
     texts = _prompts(prompt, apart)
     folder, model = _engine(run, wanted)
-    talk = _Talk(folder, wanted, model)
+    talk = _Talk(folder, wanted, model, of_a_run=_is_of_a_run(place))
     code = 0
     try:
         for text in texts:
@@ -61,6 +70,22 @@ def converse(wanted: Wanted, prompt: str | None, *, apart: bool = False) -> int:
         if folder != run:
             send(folder, commands.Release())
     return code
+
+
+def _place(run: RunFolder | None, wanted: Wanted) -> Path:
+    """Where the files of what is talked to would lie: a model on the hub has none there."""
+    if run is None:
+        return expanded(wanted.name).absolute()
+    return run.adapter if wanted.checkpoint is None else run.checkpoints / f"checkpoint-{wanted.checkpoint}"
+
+
+def _nothing_to_compare(wanted: Wanted) -> NothingToTalkTo:
+    return NothingToTalkTo(f"{wanted.name} has no adapter to compare with; leave out --compare")
+
+
+def _is_of_a_run(place: Path) -> bool:
+    """Whether a run made what lies there: its result, a checkpoint or an export."""
+    return any(RunFolder(folder).session.is_file() for folder in (place, *place.parents[:2]))
 
 
 def _engine(run: RunFolder | None, wanted: Wanted) -> tuple[RunFolder, str]:
@@ -107,8 +132,11 @@ def _read_line() -> str | None:
 class _Talk:
     """A conversation with one engine; each voice goes on from what it said itself."""
 
-    def __init__(self, folder: RunFolder, wanted: Wanted, model: str) -> None:
+    def __init__(self, folder: RunFolder, wanted: Wanted, model: str, *, of_a_run: bool) -> None:
         self.folder, self.wanted, self.model = folder, wanted, model
+        self.of_a_run = of_a_run
+        self.is_plain = False
+        """Whether it turned out to be a model that nobody has tuned."""
         self.histories: dict[events.Voice, tuple[commands.Message, ...]] = {}
 
     def say(self, text: str) -> int:
@@ -140,6 +168,11 @@ class _Talk:
                         code = max(code, self._print(event, pieces, prompt))
                     case events.PhaseChanged(text=text) if text:
                         say(text)
+                    case events.ModelReady(has_base=False) if self.wanted.compares:
+                        send(self.folder, commands.Cancel(id=chat.id))
+                        raise _nothing_to_compare(self.wanted)
+                    case events.ModelReady():
+                        self.is_plain = not event.has_base and not self.of_a_run
                     case events.Failed(text=text) | events.EngineSeen(reason=text, alive=False):
                         say(text)
                         return {}, 1
@@ -154,12 +187,12 @@ class _Talk:
         if event.error:
             say(f"{event.voice}: {event.error}" if len(self.wanted.voices) > 1 else event.error)
             if self.wanted.as_json:
-                print(to_json(_row(event, prompt, "".join(pieces.get(event.voice, ())))), flush=True)
+                print(to_json(self._row(event, prompt, "".join(pieces.get(event.voice, ())))), flush=True)
             return 1
         pieces.setdefault(event.voice, []).append(event.text)
         if self.wanted.as_json:
             if event.done:
-                print(to_json(_row(event, prompt, "".join(pieces[event.voice]))), flush=True)
+                print(to_json(self._row(event, prompt, "".join(pieces[event.voice]))), flush=True)
             return 0
         if not begun and len(self.wanted.voices) > 1:
             print(f"{event.voice}:")
@@ -168,12 +201,12 @@ class _Talk:
             say("cut off: " + ("the longest answer is reached" if event.ending == "length" else "the context is full"))
         return 0
 
-
-def _row(event: events.Replied, prompt: str, text: str) -> dict[str, Any]:
-    """One answer for ``--json``."""
-    figures = {name: getattr(event, name) for name in FIGURES}
-    rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}
-    return {"prompt": prompt, "voice": event.voice, "text": text, **rounded}
+    def _row(self, event: events.Replied, prompt: str, text: str) -> dict[str, Any]:
+        """One answer for ``--json``; a model that nobody has tuned answers as what it is, a base model."""
+        figures = {name: getattr(event, name) for name in FIGURES}
+        rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}
+        voice = "base" if self.is_plain and event.voice == "tuned" else event.voice
+        return {"prompt": prompt, "voice": voice, "text": text, **rounded}
 
 
 def printable(text: str) -> str:
