@@ -159,6 +159,9 @@ def test_what_a_killed_engine_was_writing_goes_and_what_it_was_replacing_comes_b
         (events.Finished(outcome="completed"), None, "give it more with --steps"),
         (events.Finished(outcome="completed"), 30, "give it more with --steps"),
         (events.Finished(outcome="completed"), 31, ""),
+        (events.Finished(outcome="early-stopped"), None, "ended early, after 30 updates, as nothing got better any more"),
+        (events.Finished(outcome="early-stopped"), 30, "to train on all the same, give it more with --steps"),
+        (events.Finished(outcome="early-stopped"), 60, ""),
     ],
 )
 def test_what_cannot_go_on_is_refused_with_the_reason(

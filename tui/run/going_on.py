@@ -46,7 +46,12 @@ def why_not(folder: RunFolder, steps: int | None = None) -> str:
     if state.status != "finished":
         return "" if steps is None or steps > done else f"it has done {done} updates already; give more with --steps"
     if steps is None or steps <= done:
-        return f"it has done all its {done} updates; give it more with --steps, which counts from its beginning"
+        more = "give it more with --steps, which counts from its beginning"
+        if state.early:
+            of = f" of {state.plan.steps}" if state.plan else ""
+            ended = f"it ended early, after {done}{of} updates, as nothing got better any more"
+            return f"{ended}; to train on all the same, {more}"
+        return f"it has done all its {done} updates; {more}"
     if not any(folder.checkpoints.glob("checkpoint-*")):
         return "it kept no checkpoint to go on from; a run keeps them when training.save_strategy is not no"
     return ""
