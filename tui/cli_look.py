@@ -38,11 +38,11 @@ def diff(
 ) -> None:
     """Say what a session changes, against the defaults or against another session."""
     from tui import console
-    from tui.session.diff import differences
+    from tui.session.diff import key_differences
     from tui.session.schema import Session
 
     before, after = (load(session), load(other)) if other else (Session(), load(session))
-    for it in differences(before, after):
+    for it in key_differences(before, after):
         told = f"{it.key:40} {it.before:24} {it.after}"
         print(console.to_json(it) if as_json else console.one_line(told))
 
