@@ -156,6 +156,13 @@ def test_every_link_and_picture_is_there(page: Path) -> None:
         assert target.startswith("https://") or (page.parent / target).exists(), target
 
 
+def test_every_command_that_takes_json_is_named_with_what_it_tells() -> None:
+    taking = {name for name, command in COMMANDS.commands.items() if any("--json" in it.opts for it in command.params)}
+    (line,) = re.findall(r"(.*) take `--json`", (ROOT / "docs" / "headless.md").read_text(encoding="utf-8"))
+    told = re.findall(r"`(\w+) --json`", json_reference.OUTPUTS)
+    assert set(re.findall(r"`(\w+)`", line)) == taking == set(told)
+
+
 def test_the_two_commands_of_the_readme_stay() -> None:
     readme = PAGES[0].read_text(encoding="utf-8")
     assert "pip install uv && uv run --extra demo unsloth-tui demo " in readme and "\n    uv run pytest " in readme

@@ -45,7 +45,9 @@ problems; 2: bad usage.
 | `fit --json` | the event `fitted`, with the answers beside it |
 | `chat --json` | an answer: `prompt`, `voice`, `text` and the figures of the event `reply` |
 | `queue --json` | a waiting run: `place`, `name`, `on_hold`, `waits_for`, `goes_on` |
-| `export --json`, `exports --json` | an export: what was made of what, with every file's sha256, and what was compared |
+| `submit --json` | one object: `name`, `folder`, `script`, `job` or null, `submit_by_hand`, `refused`, `advice` |
+| `export --json` | the events of making it, then the export as `exports --json` tells it |
+| `exports --json` | an export: what was made of what, with every file's sha256, and what was compared |
 """
 
 
