@@ -10,10 +10,11 @@ import pytest
 
 from tests.run.conftest import write_holder
 from tests.test_cli_bad_input import Ask, ask, session
-from tui import queue_console
-from tui.run import commands, events, queue, trash
+from tui import console, queue_console
+from tui.run import commands, events, process, queue, trash
 from tui.run.folder import RunFolder, create_run, list_runs
 from tui.run.labels import Labels, write_labels
+from tui.run.state import RunState
 from tui.session.file import from_table
 
 __all__ = ["ask", "session"]  # fixtures
@@ -86,6 +87,22 @@ def test_a_run_whose_turn_comes_at_once_is_said_to_go_on(
     monkeypatch.setattr(queue, "_join", joined_and_gone)
     queue_console.add_again(ended, {})
     assert capsys.readouterr().err == f"{ended.name} goes on\n"
+
+
+def test_a_run_in_the_foreground_keeps_no_model_that_a_chat_would_count_on(
+    ask: Ask, session: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[commands.Command | None] = []
+
+    def watch(folder: RunFolder, **_: object) -> RunState:
+        told.extend(map(commands.from_line, folder.commands.read_bytes().splitlines()))
+        return RunState(status="finished", result=str(folder.adapter))
+
+    monkeypatch.setattr(process, "start_engine", lambda _: None)
+    monkeypatch.setattr(console, "watch", watch)
+    said = ask("run", session())
+    assert said.code == 0 and "the memory is given back" in said.err
+    assert [type(command) for command in told] == [commands.Release]  # before it ends: it never says that it stays loaded
 
 
 def test_what_cannot_be_queued_or_does_not_wait_is_said(ask: Ask, ended: RunFolder, session: Callable[..., Path]) -> None:

@@ -101,11 +101,11 @@ def run(session: SessionFile, as_json: AsJson = False, trust: Trust = False) -> 
 
     loaded = load_checked(session, trust)
     folder = _start(loaded)
+    _release(folder)
     console.say(f"run {folder.name}")
     state = console.watch(folder, as_json=as_json, stop_on_interrupt=True)
     if not as_json:
         console.print_comparison(loaded, state)
-    _release(folder)
     if state.result and not as_json:
         console.say(f"the memory is given back; to load the result and talk to it: unsloth-tui chat {folder.name}")
     raise typer.Exit(int(state.status not in ("finished", "stopped")))
@@ -254,7 +254,7 @@ def _start(session: Session) -> RunFolder:
 
 
 def _release(folder: RunFolder) -> None:
-    """Give the GPU back: nobody is there to chat."""
+    """Have the engine give the GPU back, once it has trained where it does: nobody is there to chat."""
     from tui.run.commands import Release
     from tui.run.process import send
 

@@ -101,7 +101,8 @@ def runs(lab: Lab, cold: Lab, tmp_path_factory: pytest.TempPathFactory) -> Itera
         watcher.start()
     said = (place / "said").open("w+")
     told = (place / "told").open("w+")
-    foreground = lab.command("run", session("interrupted"), "--json", stdin=subprocess.DEVNULL, stdout=told, stderr=said)
+    interrupted = session("interrupted", keep_loaded_minutes=5)
+    foreground = lab.command("run", interrupted, "--json", stdin=subprocess.DEVNULL, stdout=told, stderr=said)
     starter = cold.command(
         "run", session("orphaned", keep_loaded_minutes=5), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -182,6 +183,7 @@ def test_ctrl_c_in_the_foreground_stops_and_saves(runs: Runs) -> None:
     told = [event for line in runs.told if (event := events.from_line(line)) is not None]
     written = [event for event in told if not isinstance(event, events.EngineSeen)]
     assert written == list(read_events(runs.interrupted))  # each once, whatever the interrupt came between
+    assert isinstance(written[-1], events.Finished) and not written[-1].loaded  # nobody is told to chat with what is gone
 
 
 @pytest.mark.usefixtures("runs")
@@ -246,6 +248,7 @@ def test_a_second_engine_for_the_same_run_is_refused_and_does_no_harm(runs: Runs
 
 
 def test_ctrl_c_on_a_watcher_leaves_the_run_alone(runs: Runs, lab: Lab) -> None:
+    asked = runs.orphaned.commands.read_bytes()
     watching = lab.command("watch", runs.orphaned.name, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert watching.stdout is not None
     first = next(line for line in watching.stdout if line.startswith("step "))
@@ -256,7 +259,7 @@ def test_ctrl_c_on_a_watcher_leaves_the_run_alone(runs: Runs, lab: Lab) -> None:
     assert f"{runs.orphaned.name} goes on" in told and "Traceback" not in told
     state = wait_for(runs.orphaned, at_step(len(read_state(runs.orphaned).steps) + 5), 30)
     assert state.status == "training"
-    assert not runs.orphaned.commands.exists()
+    assert runs.orphaned.commands.read_bytes() == asked
 
 
 def test_a_watcher_whose_reader_goes_away_ends_quietly(runs: Runs, lab: Lab) -> None:
