@@ -94,12 +94,14 @@ def test_an_answer_ends_where_the_context_is_full(run: RunFolder) -> None:
 def test_a_conversation_that_is_longer_than_the_context_is_refused_with_its_length(run: RunFolder) -> None:
     last, said = _one(run, [Message("user", "word " * 400)])
     assert (said, last.ending, last.done) == ("", "full", True)
-    assert f"{last.prompt_tokens:,}" in last.error and "192" in last.error and "oldest turns" in last.error
+    assert f"{last.prompt_tokens:,}" in last.error and "192" in last.error and "shorten it" in last.error
+    turns = [Message("user", "word " * 200), Message("assistant", "yes"), Message("user", "word " * 200)]
+    assert "oldest turns" in _one(run, turns)[0].error
 
 
 def test_ten_thousand_lines_are_refused_and_the_next_question_is_answered(run: RunFolder) -> None:
     last, _ = _one(run, [Message("user", "a line\n" * 10_000)])
-    assert "oldest turns" in last.error
+    assert "shorten it" in last.error
     assert _one(run, [QUESTION])[0].tokens > 0
 
 
@@ -260,7 +262,7 @@ def test_the_command_line_prints_an_answer_that_cannot_steer_the_terminal(run: R
 
 def test_the_command_line_ends_with_1_where_there_is_no_answer(run: RunFolder, lab: Lab) -> None:
     done = _command(lab, "chat", run.path, "--prompt", "word " * 400, "--json", code=1)
-    assert "oldest turns" in json.loads(done.stdout)["error"] and "oldest turns" in done.stderr
+    assert "shorten it" in json.loads(done.stdout)["error"] and "shorten it" in done.stderr
 
 
 def test_an_engine_that_dies_in_the_middle_of_an_answer_ends_the_asking(run: RunFolder) -> None:

@@ -103,7 +103,7 @@ def _answer_as(
             f"the conversation has {len(ids):,} tokens, and with the answer there may be {context:,} "
             f"(model.max_seq_length); {'leave out its oldest turns' if older else 'shorten it'}"
         )
-        emit(Replied(**told, done=True, ending="full" if older else "", error=text))
+        emit(Replied(**told, done=True, ending="full", error=text))
         return
     made = Answer(writer, chat.sampling, ends_of(loaded, writer), context - len(ids))
     made.began = began

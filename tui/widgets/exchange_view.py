@@ -88,7 +88,7 @@ class AnswerView(Vertical):
             return "▌" if answer.text else ""
         if answer.error:
             ways = [f"{key} {offer_words(offer)}" for key, offer in zip(OFFER_KEYS, answer.offers, strict=False)]
-            otherwise = "alt+o drops the oldest turns" if answer.ending == "full" else "F8 changes the model"
+            otherwise = "alt+o drops older turns, where there are any" if answer.ending == "full" else "F8 changes the model"
             ways += ["ctrl+r asks again", "ctrl+g goes on from here" if answer.text else otherwise]
             return f"✗ {answer.error[:ERROR_LETTERS]}\n{', '.join(ways)}"
         empty = "an empty answer" if answer.ending != "cancelled" and not said(answer.text).answer.strip() else ""

@@ -20,7 +20,7 @@ from tui.run.folder import RunFolder
 from tui.run.state import RunState, Series, exact_share
 from tui.run.watcher import read_state
 from tui.session import file
-from tui.session.diff import differences
+from tui.session.diff import key_differences
 from tui.session.schema import Session
 
 CARD = "README.md"
@@ -143,7 +143,7 @@ def _curve(steps: Series[StepDone]) -> Iterator[str]:
 
 
 def _settings(session: Session) -> Iterator[str]:
-    found = [it for it in differences(Session(), session) if not it.key.startswith(PRIVATE)]
+    found = [it for it in key_differences(Session(), session) if not it.key.startswith(PRIVATE)]
     yield from (f"- `{it.key}` = {_text(it.after)}" for it in found)
     if not found:
         yield "None."
