@@ -114,6 +114,11 @@ def test_what_the_chat_template_leaves_out_of_a_conversation_is_said(
         assert f"{left_out} the chat template does not write" in out
         file.save(lab.session(data={"source": str(samples / name), "chat_template": str(tmp_path / "all.jinja")}), path)
         assert "does not write" not in inspect(path)[1]
+    (tmp_path / "tools.jinja").write_text(WRITES_ALL.replace("m.tool_calls | tojson if m.tool_calls else", ""))
+    told = {"source": str(samples / "tool_calls.jsonl"), "chat_template": str(tmp_path / "tools.jinja")}
+    file.save(lab.session(data=told), path)
+    _, out, _ = inspect(path)
+    assert "whose tool calls the chat template does not write" in out and "whose tools the" not in out
 
 
 @pytest.mark.slow

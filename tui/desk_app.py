@@ -89,14 +89,17 @@ class DeskApp(LookApp):
         self.refused[event.place] = event.refused
 
     def action_undo(self) -> None:
-        if not any(self.refused.values()) and not self.desk.undo():
+        if self.refused.get(self.current_mode or ""):
+            self.show_another()
+            return
+        if not self.desk.undo():
             self.notify("nothing to take back")
-        self.show_another()
+        self.show_session()
 
     def action_redo(self) -> None:
         if not self.desk.redo():
             self.notify("nothing was taken back")
-        self.show_another()
+        self.show_session()
 
     @work(group="dialog", exclusive=True)
     async def action_choose_preset(self) -> None:

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from tui.machine.finding import Finding
 
 OWN_COMMANDS = ("Quit", "Keys")
-LOOKS, LOOK_S = 20, 0.1
-"""A place that has just been gone to may first have to find what there is to act on."""
 """Commands of Textual that are here under other names."""
+LOOKS, LOOK_S = 10, 0.1
+"""A place that has just been gone to may first have to find what there is to act on."""
 
 
 def examine_box() -> tuple[list[Finding], str]:
@@ -126,6 +126,8 @@ class GuideApp(DeskApp):
             await self.run_action(found.binding.action, found.node)
         elif looks:
             self.set_timer(LOOK_S, partial(self.act, wanted, looks - 1))
+        elif hasattr(self.screen, f"action_{wanted.action.partition('(')[0]}"):  # what has the focus has its key
+            await self.screen.run_action(wanted.action)
         else:
             self.notify(f"{wanted.title}: there is nothing to do it with now")
 

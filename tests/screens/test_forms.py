@@ -257,6 +257,9 @@ async def test_what_was_typed_wrong_for_another_session_is_forgotten(desk: Sessi
             await pilot.press("ctrl+z")
             await until(pilot, lambda left=left: entry() == left and not rank.complaint)
         await typed()
+        await pilot.press("ctrl+y")
+        await calm(pilot)
+        assert entry() == "12O"  # nothing was taken back that could be made again
         app.desk.open(file.load(path), path)
         app.show_another()
         await until(pilot, lambda: entry() == "32" and not any(app.refused.values()))

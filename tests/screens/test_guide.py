@@ -144,6 +144,8 @@ async def test_the_palette_finds_runs_sessions_themes_and_fields(demo_run: RunFo
         next(thing for thing in things.others if thing.title == "Undelete (Runs)").do()
         await until(pilot, lambda: app.current_mode == "runs")
         await until(pilot, lambda: any("the trash is empty" in note.message for note in app._notifications))
+        next(thing for thing in things.others if thing.title == "Open (Runs)").do()  # Enter there is the table's
+        await until(pilot, lambda: app.current_mode == "live" and app.run_folder == demo_run)
         field = next(thing for thing in things.others if thing.help.startswith("lora.r:"))
         field.do()
         await until(

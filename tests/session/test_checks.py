@@ -398,7 +398,7 @@ CASES = [
     blocked(
         "evaluation.metric_for_best_model",
         T(evaluation__metric_for_best_model="eval_bleu", training__save_strategy="best", **KEEP_BEST),
-        T(evaluation__metric_for_best_model="eval_mean_token_accuracy", training__save_strategy="best", **KEEP_BEST),
+        T(evaluation__metric_for_best_model="eval_loss", training__save_strategy="best", **KEEP_BEST),
     ),
     blocked(
         "evaluation.load_best_model_at_end",

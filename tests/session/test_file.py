@@ -35,13 +35,14 @@ def test_a_saved_file_loads_as_the_same_session(tmp_path: Path, table: dict[str,
     assert file.load(path) == file.anchored(session, tmp_path)
 
 
-@given(tables(), tables(), st.booleans())
+@given(tables(), tables(), st.booleans(), st.booleans())
 def test_a_file_that_is_saved_again_holds_the_new_values_and_every_line_that_somebody_put_between_them(
-    tmp_path: Path, before: dict[str, Any], after: dict[str, Any], elsewhere: bool
+    tmp_path: Path, before: dict[str, Any], after: dict[str, Any], elsewhere: bool, nested: bool
 ) -> None:
     origin, path = tmp_path / "session.toml", tmp_path / ("copy.toml" if elsewhere else "session.toml")
     flat = {section: {name: it for name, it in told.items() if not isinstance(it, dict)} for section, told in before.items()}
-    told, count = re.subn(r"(?m)^(?=\w+ = |\[\w+\])", "# a word of mine\n", file.dumps(file.from_table(flat)))
+    over = r"(?m)^(?=\[\w+\])" if nested else r"(?m)^(?=\w+ = |\[\w+\])"  # what stands in a table goes with it
+    told, count = re.subn(over, "# a word of mine\n", file.dumps(file.from_table(before if nested else flat)))
     origin.write_text(told)
     session = file.from_table(after)
     file.save(session, path, origin)
@@ -64,6 +65,21 @@ def test_what_was_not_changed_stays_as_it_was_written(tmp_path: Path) -> None:
     desk.save(tmp_path / "elsewhere" / "copy.toml")
     copy = (tmp_path / "elsewhere" / "copy.toml").read_text()
     assert copy == path.read_text().replace("rows.jsonl", str(tmp_path / "rows.jsonl"))
+
+
+def test_a_table_in_a_table_is_changed_key_by_key(tmp_path: Path) -> None:
+    path = tmp_path / "session.toml"
+    path.write_text('[data.roles]\nhuman = "user" # theirs\nbot = "assistant"\n\n# ours\n[lora]\nr = 8\n')
+    file.save(file.replace_value(file.load(path), "data.roles", {"human": "user", "gpt": "assistant"}), path, path)
+    assert path.read_text() == '[data.roles]\nhuman = "user" # theirs\ngpt = "assistant"\n\n# ours\n[lora]\nr = 8\n'
+
+
+def test_the_line_ends_of_windows_stay_and_a_link_stays_a_link(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.toml", tmp_path / "link.toml"
+    real.write_bytes(b"[lora] # ours\r\nr = 8\r\n")
+    link.symlink_to(real)
+    file.save(file.replace_value(file.load(link), "lora.r", 9), link, link)
+    assert link.is_symlink() and real.read_bytes() == b"[lora] # ours\r\nr = 9\r\n"
 
 
 def test_only_what_differs_from_the_defaults_is_written() -> None:

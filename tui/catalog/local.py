@@ -75,7 +75,7 @@ def _read_folder(name: str, folder: Path) -> ModelCard:
     if not (folder / "config.json").is_file():
         raise ModelError(f"{name} is no model: it has no config.json")
     config = read_json(folder / "config.json")
-    weights = sorted(folder.glob("*.safetensors"))
+    weights = weights_in(folder)
     if not weights and not list(folder.glob("pytorch_model*.bin")):
         raise ModelError(f"{name} is no model: it has no weights (*.safetensors)")
     tensors = [tensor for path in weights for tensor in read_tensors(path)]
@@ -86,6 +86,17 @@ def _read_folder(name: str, folder: Path) -> ModelCard:
         size_bytes=sum(path.stat().st_size for path in weights) or None,
         tokenizer_config=_tokenizer_config(folder),
     )
+
+
+def weights_in(folder: Path) -> list[Path]:
+    """The safetensors files of a model; not those in which Mistral publishes the same weights once more."""
+    found = sorted(folder.glob("*.safetensors"))
+    return [path for path in found if not path.name.startswith("consolidated")] or found
+
+
+def is_packed(tensors: Iterable[Tensor]) -> bool:
+    """Whether several weights stand in one number, so that how many there are cannot be counted."""
+    return any("qweight" in tensor.name for tensor in tensors)
 
 
 def _is_folder(name: str) -> bool:

@@ -10,12 +10,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from tui.data.reading import Reading
+from tui.data.token_report import TokenReport
 from tui.engine.tokenising import Tokens
 from tui.machine.host import folder_bytes, modified_s
 from tui.resources import home
@@ -36,9 +37,10 @@ def folder() -> Path:
 
 
 def key_of(content_key: str, reading: Reading, tokens: Tokens, group_column: str | None) -> str:
-    """A hex digest of everything that tokens and labels depend on."""
+    """A hex digest of everything that tokens and labels depend on, and of what is counted of them."""
     data = tokens.data.model_dump(mode="json", exclude=WHERE)
     told = [content_key, asdict(reading), data, group_column, tokens.max_seq_length, _tokenizer(tokens), _versions()]
+    told.append([field.name for field in fields(TokenReport)])
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -194,14 +194,28 @@ def unwritten(example: Example, text: str) -> tuple[Part, ...]:
 
     A template may well write only the last thought, as some do: it leaves thinking out where it writes none.
     """
-    calls = [call for turn in example.turns for call in turn.tool_calls]
+    listed = [name_of(tool) for tool in example.tools if _is_listed(tool, text)]
+    said = [*listed, *(turn.content for turn in example.turns)]
+    calls = {name_of(call) for turn in example.turns for call in turn.tool_calls} - {""}
     thoughts = [turn.reasoning.strip() for turn in example.turns if turn.reasoning.strip()]
     left_out: dict[Part, bool] = {
-        "tools": any(name_of(tool) not in text for tool in example.tools),
-        "calls": any(name_of(call) not in text for call in calls),
+        "tools": len(listed) < len(example.tools),
+        "calls": any(text.count(name) <= sum(part.count(name) for part in said) for name in calls),
         "thoughts": bool(thoughts) and not any(thought in text for thought in thoughts),
     }
     return tuple(part for part, missing in left_out.items() if missing)
+
+
+def _is_listed(tool: dict[str, Any], text: str) -> bool:
+    """Whether a text has a tool, by its name and the first word of what it is for."""
+    function = tool.get("function", tool)
+    purpose = str(function.get("description") or "").split() if isinstance(function, dict) else []
+    return name_of(tool) in text and (not purpose or not _is_plain(purpose[0]) or purpose[0] in text)
+
+
+def _is_plain(word: str) -> bool:
+    """Whether a word is written in JSON as it is."""
+    return word.isascii() and word.isalnum()
 
 
 def name_of(described: dict[str, Any]) -> str:

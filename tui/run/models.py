@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tui.catalog.known import known_models
-from tui.catalog.local import ModelError, is_path, parameters_of, read_tensors
+from tui.catalog.local import ModelError, is_packed, is_path, parameters_of, read_tensors, weights_in
 from tui.catalog.search import HubRow
 from tui.catalog.shape import ModelShape
 from tui.catalog.unsloth_models import parameters_in_name, unsloth_models
@@ -84,12 +84,13 @@ def models_below(folder: Path) -> list[OfferedModel]:
 
 
 def _folder(path: Path) -> OfferedModel:
-    parts = list(path.glob("*.safetensors"))
+    parts = weights_in(path)
     size = sum(part.stat().st_size for part in parts)
     try:
-        held = parameters_of(tensor for part in parts for tensor in read_tensors(part))
+        tensors = [tensor for part in parts for tensor in read_tensors(part)]
     except ModelError:
-        held = 0
+        tensors = []
+    held = 0 if is_packed(tensors) else parameters_of(tensors)
     return OfferedModel(str(path), path.name, "here", held or parameters_in_name(path.name) or size / 2, size)
 
 

@@ -101,6 +101,7 @@ class ActionWanted(Message):
     place: str
     name: str
     """Of the key that does it."""
+    action: str
     title: str
 
 

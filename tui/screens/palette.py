@@ -63,7 +63,7 @@ class Things(Provider):
             mode, first = name.partition(".")[0], bindings[0]
             if mode in titles and first.tooltip:
                 title = f"{first.description} ({titles[mode]})"
-                yield Thing(title, first.tooltip, partial(self.post, ActionWanted(mode, name, title)))
+                yield Thing(title, first.tooltip, partial(self.post, ActionWanted(mode, name, first.action, title)))
 
     def runs(self) -> Iterator[Thing]:
         for row in Listing().rows():

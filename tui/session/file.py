@@ -7,7 +7,7 @@ import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import tomli_w
 from pydantic import ValidationError
@@ -125,42 +125,33 @@ def save(session: Session, path: Path, origin: Path | None = None) -> None:
 
     From `origin`, the file that the session was read from, comments, order and relative paths are kept.
     """
-    write_atomic(path, (origin and _edited(session, path.parent, origin)) or dumps(session))
+    write_atomic(path.resolve(), (origin and _edited(session, path.parent, origin)) or dumps(session))
 
 
 def _edited(session: Session, folder: Path, origin: Path) -> str:
     """The text of `origin` with the values of a session that is saved in `folder`; empty where it cannot be had so."""
-    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    from tui.session.edit import edited
 
     try:
         text = _read(origin)
-        after, document = anchored(session, folder), cast(dict[str, Any], tomlkit.parse(text))
-        differing, everything = to_table(session), to_table(session, defaults=True)
+        after, differing, everything = anchored(session, folder), to_table(session), to_table(session, defaults=True)
         for derived in (False, True):  # some values follow from those that the first round has written
-            before = anchored(parse(text), folder)
-            for section, name in (spec.key.split(".") for spec in fields_of(Session)):
-                key, there = f"{section}.{name}", name in document.get(section, {})
-                if get_value(before, key) == get_value(after, key):
-                    continue
-                if name not in everything[section]:
-                    document.get(section, {}).pop(name, None)
-                elif there or derived or name in differing.get(section, {}):
-                    _put(document.setdefault(section, tomlkit.table()), name, everything[section][name])
-            text = tomlkit.dumps(document)
-        return text if anchored(parse(text), folder) == after else ""
-    except (SessionError, tomlkit.exceptions.TOMLKitError):
+            before, changes = anchored(parse(text), folder), {}
+            for spec in fields_of(Session):
+                section, name = spec.key.split(".")
+                if get_value(before, spec.key) != get_value(after, spec.key):
+                    changes[section, name] = everything[section].get(name)
+            wanted = {key for key in changes if derived or key[1] in differing.get(key[0], {})}
+            text = edited(text, changes, wanted)
+        return text.replace("\n", _line_end(origin)) if anchored(parse(text), folder) == after else ""
+    except (SessionError, TOMLKitError):
         return ""
 
 
-def _put(table: Any, name: str, value: Any) -> None:
-    """Set a value; a new one follows the last of its table, ahead of a comment that stands over the next table."""
-    from tomlkit.items import Table, item
-
-    last = next((key for key in reversed(list(table)) if not isinstance(table[key], Table)), None)
-    if name in table or last is None or isinstance(value, dict) or not isinstance(table, Table):
-        table[name] = value
-    else:
-        table.value._insert_after(last, name, item(value))
+def _line_end(path: Path) -> str:
+    return "\r\n" if b"\r\n" in path.read_bytes() else "\n"
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

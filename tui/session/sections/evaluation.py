@@ -69,7 +69,7 @@ class EvaluationSection(Section):
     metric_for_best_model: str = option(
         "eval_loss",
         "Best by",
-        "By what a checkpoint is the best: eval_loss, or eval_mean_token_accuracy, the share of tokens that are guessed.",
+        "The measured value by which a checkpoint is the best and a stop is early; eval_loss is always there.",
         to="SFTConfig.metric_for_best_model",
         like="eval_loss",
         pattern=r"^eval_\w+$",
