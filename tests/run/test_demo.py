@@ -32,7 +32,7 @@ def test_two_windows_that_start_the_demo_at_once_unpack_its_model_once(
         (model_folder() / "config.json").touch()
         return subprocess.CompletedProcess(words, 0, "", "")
 
-    monkeypatch.setattr(demo, "subprocess", SimpleNamespace(run=unpack))
+    monkeypatch.setattr(demo, "subprocess", SimpleNamespace(run=unpack, DEVNULL=subprocess.DEVNULL))
     with ThreadPoolExecutor() as windows:
         for done in [windows.submit(unpack_model) for _ in range(2)]:
             done.result(timeout=30)
@@ -44,8 +44,11 @@ def test_why_the_model_cannot_be_unpacked_is_said_and_the_next_try_is_free(
 ) -> None:
     monkeypatch.setenv("UNSLOTH_TUI_HOME", str(tmp_path))
     said = ["the demo model is not installed", "still not"]
-    fails = SimpleNamespace(run=lambda words, **_: subprocess.CompletedProcess(words, 1, "", said.pop(0)))
-    monkeypatch.setattr(demo, "subprocess", fails)
+
+    def fail(words: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(words, 1, "", said.pop(0))
+
+    monkeypatch.setattr(demo, "subprocess", SimpleNamespace(run=fail, DEVNULL=subprocess.DEVNULL))
     with pytest.raises(DemoError, match="is not installed"):
         unpack_model()
     with pytest.raises(DemoError, match="still not"):
