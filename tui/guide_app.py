@@ -189,13 +189,16 @@ class GuideApp(DeskApp):
     @work(group="start", exclusive=True)
     async def action_demo(self) -> None:
         """Lay the demo's session on the desk and train it."""
+        if not await self.may_lose():
+            return
         self.notify("preparing SmolLM2-135M-Instruct; the first time takes half a minute")
         try:
             await asyncio.to_thread(unpack_model)
         except (DemoError, OSError) as error:
             self.notify(plain(str(error)), severity="error", markup=False)
             return
-        self.desk.replace(demo_session())
+        if not self.try_to(lambda: self.desk.open(demo_session(), None)):
+            return
         self.show_another()
         await self.run_action("app.start_run")
 

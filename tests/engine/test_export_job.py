@@ -15,7 +15,9 @@ import pytest
 from tests.lab import Lab, poll, run_python
 from tests.nursery import Nursery
 from tests.tiny_adapter import write_adapter
+from tui.engine.export.card import write_card
 from tui.run import export_jobs
+from tui.run.events import Changed, Event, StepDone, to_line
 from tui.run.export_commands import Export
 from tui.run.export_jobs import Job, JobState
 from tui.run.exports import Record, read_record
@@ -98,6 +100,28 @@ def test_the_record_knows_every_file_and_what_it_was_made_of(
     assert all((place / it.path).stat().st_size == it.bytes and len(it.sha256) == 64 for it in record.files)
     assert (record.base, record.run) == (str(tiny_model), "2026-tiny")
     assert [path.name for path in sorted(finished.exports.iterdir())] == ["adapter", "merged-16bit"]
+
+
+def test_the_card_of_a_checkpoint_tells_of_that_and_of_what_was_changed_by_then(
+    exported: Callable[[str], Record], finished: RunFolder, tmp_path: Path
+) -> None:
+    folder, record = RunFolder(tmp_path / "2026-changed"), exported("adapter")
+    folder.path.mkdir()
+    folder.session.write_text(finished.session.read_text())
+    told: list[Event] = [
+        StepDone(time=1e9 + at, step=at, epoch=at / 4, loss=9.0 - at, learning_rate=0, seconds=1) for at in range(1, 9)
+    ]
+    for at, rate in ((3, 3e-5), (7, 7e-5)):
+        told.insert(at + (at > 3), Changed(time=1e9 + at, step=at, values={"training.learning_rate": rate}))
+    folder.events.write_text("".join(map(to_line, told)))
+    for step, expected, loss in (
+        (4, "4 updates, 1.00 epochs, learning rate 3e-05", "5.0000"),
+        (None, "8 updates", "1.0000"),
+    ):
+        write_card(tmp_path, folder, replace(record, step=step))
+        card = (tmp_path / "README.md").read_text()
+        assert expected in card and f"loss of the last update: {loss}" in card
+    assert "learning rate 7e-05" in card and "`training.learning_rate` = 7e-05" in card
 
 
 def test_the_card_names_the_model_and_no_folder_of_this_machine(

@@ -95,7 +95,7 @@ def test_a_conversation_that_is_longer_than_the_context_is_refused_with_its_leng
     last, said = _one(run, [Message("user", "word " * 400)])
     assert (said, last.ending, last.done) == ("", "full", True)
     assert f"{last.prompt_tokens:,}" in last.error and "192" in last.error and "shorten it" in last.error
-    turns = [Message("user", "word " * 200), Message("assistant", "yes"), Message("user", "word " * 200)]
+    turns = [Message("user", "word " * 60), Message("assistant", "yes"), Message("user", "word " * 60)]
     assert "oldest turns" in _one(run, turns)[0].error
 
 

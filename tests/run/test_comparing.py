@@ -7,8 +7,8 @@ from typing import Any
 from tests.run.conftest import MakeRun
 from tui.run import comparing
 from tui.run.comparing import Compared
+from tui.run.events import Changed, Evaluated, Event, Sampled, StepDone
 from tui.run.events import Compared as Answered
-from tui.run.events import Evaluated, Event, Sampled, StepDone
 from tui.run.state import fold_all
 from tui.session.file import from_table
 
@@ -35,6 +35,12 @@ def test_only_settings_that_differ_are_shown_for_every_run() -> None:
     assert found["Rank (r)"] == ("4", "8", "4")
     assert len(found) == 2 and ("left out", "5", "left out") in found.values()
     assert comparing.settings(runs[::2]) == []
+
+
+def test_what_was_changed_while_a_run_trained_is_a_difference(make_run: MakeRun) -> None:
+    changed = comparing.read_run(make_run([step(1, 2.0), Changed(time=2, step=1, values={"training.learning_rate": 5e-3})]))
+    found = told(comparing.settings([changed, comparing.read_run(make_run([step(1, 2.0)]))]))
+    assert found["Learning rate"] == ("0.005", "0.0002")
 
 
 def test_figures_stand_side_by_side_and_what_nobody_has_is_left_out() -> None:

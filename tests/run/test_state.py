@@ -39,6 +39,14 @@ def test_the_time_between_an_end_and_going_on_is_not_worked() -> None:
     assert fold(killed, ev.Finished(time=9030.0, outcome="completed")).worked_s == 100
 
 
+def test_of_a_run_that_goes_on_only_what_still_holds_is_told() -> None:
+    """Answers of a model that is replaced are not those of the next one; a change holds from the checkpoint on."""
+    answer = ev.Compared(time=5.0, prompt="a", reference="b", base="c", tuned="b")
+    change = ev.Changed(time=3.0, step=8, values={"training.learning_rate": 1e-5})
+    state = fold_all([step(8, time=2.0), change, answer, DONE, ev.Resumed(time=20.0, step=4, path="")])
+    assert state.compared == () and [it.step for it in state.changes] == [4]
+
+
 # a series
 
 

@@ -179,7 +179,7 @@ async def test_what_is_wanted_now_is_ordered_by_a_key_and_a_discarding_stop_asks
         await until(pilot, lambda: [type(order) for order in orders(live_run)] == wanted)
         await pilot.press("X")
         await until(pilot, lambda: isinstance(app.screen, AskDialog))
-        assert "Nothing is saved" in app.screen.question  # type: ignore[attr-defined]
+        assert "cannot go on after that" in app.screen.question  # type: ignore[attr-defined]
         await pilot.click(app.screen.query_one("#yes", Button))
         await until(pilot, lambda: any(isinstance(it, commands.Stop) and it.discard for it in orders(live_run)))
 

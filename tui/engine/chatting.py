@@ -98,7 +98,8 @@ def _answer_as(
     ids = writer.ids([{"role": turn.role, "content": turn.content} for turn in speaker.messages])
     told: dict[str, Any] = {"id": chat.id, "voice": speaker.voice, "prompt_tokens": len(ids), "context_tokens": context}
     if len(ids) >= context:
-        older = sum(turn.role == "user" for turn in speaker.messages) > 1
+        last = writer.ids([{"role": turn.role, "content": turn.content} for turn in speaker.messages[-1:]])
+        older = len(speaker.messages) > 1 and len(last) < context
         text = (
             f"the conversation has {len(ids):,} tokens, and with the answer there may be {context:,} "
             f"(model.max_seq_length); {'leave out its oldest turns' if older else 'shorten it'}"

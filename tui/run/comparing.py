@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui import words
+from tui.run.changeable import as_changed
 from tui.run.events import Voice
 from tui.run.folder import RunFolder
 from tui.run.state import RunState, exact_share, form_share
@@ -44,7 +45,8 @@ def read_run(folder: RunFolder) -> Compared:
         session = file.load(folder.session)
     except file.SessionError:
         session = Session()
-    return Compared(folder.name, session, read_state(folder))
+    state = read_state(folder)
+    return Compared(folder.name, as_changed(session, state.changes), state)
 
 
 def settings(runs: Sequence[Compared]) -> list[Line]:

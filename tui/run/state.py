@@ -248,6 +248,8 @@ def _resumed(state: RunState, event: ev.Resumed, idle_s: float) -> RunState:
         ended_at=0.0,
         idle_s=state.idle_s + max(0.0, idle_s),
         ranks=(),
+        compared=(),
+        changes=tuple(replace(it, step=min(it.step, event.step)) for it in state.changes),  # they hold from there on
         resumed=(*state.resumed, event),
         steps=Series(step for step in state.steps if step.step <= event.step),
         evaluations=Series(it for it in state.evaluations if it.step <= event.step),

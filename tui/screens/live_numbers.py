@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -38,7 +39,8 @@ class NumbersDialog(Dialog[Numbers]):
     HELP = "What is changed here holds from the next update on; the run remembers it, and its session file stays as it was."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel", show=False)]
 
-    def __init__(self, question: str, asked: list[Asked], session: Session, past: int = 0) -> None:
+    def __init__(self, question: str, asked: list[Asked], session: Session, past: Callable[[], int]) -> None:
+        """`past` tells how many updates have been done by now."""
         super().__init__()
         self.question, self.asked, self.session, self.past = question, asked, session, past
 
@@ -58,7 +60,7 @@ class NumbersDialog(Dialog[Numbers]):
     def on_input_submitted(self) -> None:
         typed = {str(entry.name): entry.value.strip() for entry in self.query(Input)}
         try:
-            self.dismiss(changed(self.asked, typed, self.session, self.past))
+            self.dismiss(changed(self.asked, typed, self.session, self.past()))
         except ValueError as error:
             self.query_one(".complaint", Static).update(foreign(str(error)))
 
@@ -92,5 +94,14 @@ def changeable(state: RunState, session: Session) -> list[Asked]:
         value = now.get(key, get_value(session, key))
         if key == "training.max_steps" and value is None and state.plan:
             value = state.plan.steps
+        if key not in now and _is_off(key, session):
+            value = None
         asked.append(Asked(key, titles[key], value if isinstance(value, int | float) else None))
     return asked
+
+
+def _is_off(key: str, session: Session) -> bool:
+    """Whether the session has something happen by no number of updates."""
+    return (key == "training.save_steps" and session.training.save_strategy != "steps") or (
+        key == "evaluation.eval_steps" and session.evaluation.eval_strategy != "steps"
+    )

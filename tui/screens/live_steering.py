@@ -14,7 +14,7 @@ from tui.run.folder import RunFolder
 from tui.run.state import RunState
 from tui.screens.base import PlaceScreen
 from tui.screens.dialogs.ask import AskDialog
-from tui.screens.dialogs.go_on import GoOnDialog
+from tui.screens.dialogs.go_on import GoOnDialog, newest_checkpoint
 from tui.screens.live_numbers import NumbersDialog, changeable
 from tui.screens.messages import RunOrdered, RunResumed
 from tui.session.schema import Session
@@ -61,7 +61,8 @@ class SteeringScreen(PlaceScreen):
             return False
         if action in ONCE_ENDED:
             finished, loaded = self.run_state.status == "finished", self.run_state.chat_ready
-            kept = bool(self.run_state.checkpoints)
+            discarded = self.run_state.status == "stopped" and not self.run_state.result
+            kept = bool(self.run_state.checkpoints) and not discarded
             return there and ended and {"resume": kept and not finished, "extend": finished, "release": loaded}[action]
         return True
 
@@ -69,6 +70,10 @@ class SteeringScreen(PlaceScreen):
     def waits(self) -> bool:
         """Whether the run is in the queue."""
         return self.run_folder is not None and self.run_folder.ticket.exists()
+
+    def done(self) -> int:
+        """How many updates have been done by now."""
+        return self.run_state.last_step.step if self.run_state.last_step else 0
 
     def order(self, order: commands.Command, said: str) -> None:
         """Ask something of the run, and say what will come of it."""
@@ -107,28 +112,28 @@ class SteeringScreen(PlaceScreen):
 
     @work(group="dialog", exclusive=True)
     async def action_discard(self) -> None:
-        question = f"Stop {self.name_of_run} and throw away what it has learned since its last checkpoint? Nothing is saved."
+        question = (
+            f"Stop {self.name_of_run} and throw away what it has learned? It cannot go on after that. Checkpoints that it"
+            " has written stay, to talk to and to export."
+        )
         if await self.app.push_screen_wait(AskDialog(question, "Stop and discard")):
             self.order(commands.Stop(discard=True), "stopping after this update, nothing is saved")
 
     @work(group="dialog", exclusive=True)
     async def action_change(self) -> None:
         session, state = self.run_session or Session(), self.run_state
-        done = state.last_step.step if state.last_step else 0
         question = f"Change {self.name_of_run} from its next update on. What is left as it is stays as it is."
-        values = await self.app.push_screen_wait(NumbersDialog(question, changeable(state, session), session, done))
+        values = await self.app.push_screen_wait(NumbersDialog(question, changeable(state, session), session, self.done))
         if values:
             told = ", ".join(f"{key.partition('.')[2]} = {to_text(value)}" for key, value in values.items())
             self.order(commands.Change(values=values), f"from the next update on: {told}")
 
     @work(group="dialog", exclusive=True)
     async def action_resume(self) -> None:
-        folder, state = self.run_folder, self.run_state
+        folder = self.run_folder
         if folder is None:
             return
-        if answer := await self.app.push_screen_wait(
-            GoOnDialog(folder.name, state.last_step.step if state.last_step else 0)
-        ):
+        if answer := await self.app.push_screen_wait(GoOnDialog(folder.name, self.done(), newest_checkpoint(folder))):
             self.post_message(RunResumed(folder, answer.values, answer.queued))
 
     @work(group="dialog", exclusive=True)
@@ -136,7 +141,11 @@ class SteeringScreen(PlaceScreen):
         folder, state = self.run_folder, self.run_state
         if folder is None or state.last_step is None:
             return
-        dialog = GoOnDialog(folder.name, state.last_step.step, extends=True, planned=figures.total_steps(state))
+        if not folder.checkpoint_paths():
+            self.notify("it kept no checkpoint to go on from; n on Runs (F7) copies its session", severity="warning")
+            return
+        planned = figures.total_steps(state)
+        dialog = GoOnDialog(folder.name, self.done(), newest_checkpoint(folder), extends=True, planned=planned)
         if answer := await self.app.push_screen_wait(dialog):
             self.post_message(RunResumed(folder, answer.values, answer.queued))
 

@@ -21,7 +21,7 @@ from tui.screens.dialogs.ask import AskDialog
 from tui.screens.dialogs.compare import CompareDialog
 from tui.screens.dialogs.export import ExportDialog
 from tui.screens.dialogs.export_curve import CurveDialog
-from tui.screens.dialogs.go_on import GoOnDialog
+from tui.screens.dialogs.go_on import GoOnDialog, newest_checkpoint
 from tui.screens.dialogs.tags import TagsDialog
 from tui.screens.messages import RunPicked, RunResumed, SessionCopied, SessionEdited
 from tui.screens.runs_list import RunsList
@@ -99,10 +99,18 @@ class RunsScreen(RunsList):
             return
         if row.place or not row.ended:
             self.say(f"{row.name} {'waits in the queue already' if row.place else f'is {row.status}'}")
+        elif row.status == "stopped" and not row.result:
+            self.say(f"{row.name} cannot go on: what it learned was thrown away; n copies its session")
         elif not row.checkpoints:
             self.say(f"{row.name} has no checkpoint to go on from; n copies its session")
         else:
-            dialog = GoOnDialog(row.name, row.step, extends=row.status == "finished", planned=row.steps or 0)
+            dialog = GoOnDialog(
+                row.name,
+                row.step,
+                newest_checkpoint(row.folder),
+                extends=row.status == "finished",
+                planned=row.steps or 0,
+            )
             if answer := await self.app.push_screen_wait(dialog):
                 self.post_message(RunResumed(row.folder, answer.values, answer.queued))
 

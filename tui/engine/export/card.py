@@ -14,10 +14,11 @@ from huggingface_hub import try_to_load_from_cache
 from tui import words
 from tui.catalog.local import is_path
 from tui.resources import expanded
-from tui.run.events import StepDone
+from tui.run.changeable import as_changed
+from tui.run.events import Resumed, StepDone
 from tui.run.exports import Exported, Record, uses
 from tui.run.folder import RunFolder
-from tui.run.state import RunState, Series, exact_share
+from tui.run.state import RunState, Series, exact_share, fold
 from tui.run.watcher import read_state
 from tui.session import file
 from tui.session.diff import key_differences
@@ -38,7 +39,8 @@ def write_card(place: Path, run: RunFolder, record: Record, base_on_hub: str = "
 
     `base_on_hub` is what the base model is called there, if the run has it from a folder.
     """
-    session, state = file.load_as_written(run.session), read_state(run)
+    state = _state_at(record.step, read_state(run, whole=record.step is not None))
+    session = as_changed(file.load_as_written(run.session), state.changes)
     versions = _versions(run)
     record = replace(record, versions=versions)
     base = record.base or session.model.name
@@ -46,6 +48,14 @@ def write_card(place: Path, run: RunFolder, record: Record, base_on_hub: str = "
     text = "\n".join([*_front(session, told, licence), *_body(session, state, told, licence), ""])
     (place / CARD).write_text(text, encoding="utf-8")
     return record
+
+
+def _state_at(step: int | None, state: RunState) -> RunState:
+    """What was known of a run when it wrote the checkpoint after an update; all of it where that is None."""
+    if step is None:
+        return state
+    by_then = tuple(change for change in state.changes if change.step <= step)
+    return fold(replace(state, changes=by_then), Resumed(step=step, path=""))
 
 
 def licence_of(base: str) -> str:

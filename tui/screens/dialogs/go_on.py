@@ -10,8 +10,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label, Static
 
+from tui.run.folder import RunFolder
 from tui.screens.dialogs.base import Dialog
 from tui.widgets.foreign import foreign
+
+
+def newest_checkpoint(folder: RunFolder) -> int:
+    """The update after which a run wrote its last checkpoint; 0 without one."""
+    return next(iter(folder.checkpoint_paths()), 0)
 
 
 @dataclass(frozen=True)
@@ -33,13 +39,18 @@ class GoOnDialog(Dialog[GoOn | None]):
     )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
 
-    def __init__(self, name: str, done: int, *, extends: bool = False, planned: int = 0) -> None:
-        """`done` updates of `planned`; with `extends` it is asked how many there are to be in all."""
+    def __init__(self, name: str, done: int, checkpoint: int = 0, *, extends: bool = False, planned: int = 0) -> None:
+        """`done` updates of `planned`, the last `checkpoint` after one of them.
+
+        With `extends` it is asked how many there are to be in all.
+        """
         super().__init__()
-        self.run_name, self.done, self.extends, self.planned = name, done, extends, planned
+        self.run_name, self.done, self.checkpoint, self.extends, self.planned = name, done, checkpoint, extends, planned
 
     def compose(self) -> ComposeResult:
         told = f"{self.run_name} has done {self.done} updates. It goes on from its last checkpoint"
+        if self.checkpoint < self.done:
+            told += f", after update {self.checkpoint}: the {self.done - self.checkpoint} since then are trained anew"
         if self.extends:
             told += ", with the learning rate as its schedule has it for the new number of updates."
         with Vertical(classes="dialog"):
