@@ -20,7 +20,7 @@ from tui.run import commands, events
 from tui.run.conversation import Answer, Conversation, Exchange
 from tui.run.folder import RunFolder, create_workbench
 from tui.run.lines import Tail
-from tui.run.saved_talks import SavedTalk, keep
+from tui.run.saved_talks import SavedTalk, keep, list_kept, load
 from tui.screens.chat_text import figures_line
 from tui.screens.dialogs.chat_partner import PartnerDialog
 from tui.screens.dialogs.chat_raw import RawPromptDialog
@@ -392,6 +392,9 @@ async def test_earlier_conversations_are_gone_on_with_and_searched(desk: Session
         await talk.pilot.press("ctrl+n")
         await talk.pilot.pause()
         assert not talk.app.chat.conversation.exchanges
+        (kept,) = list_kept()
+        left = load(kept.path)
+        assert left and left.conversation.exchanges[-1].prompt == "still there?"  # which nobody has answered
 
 
 async def test_no_key_of_the_prompt_takes_one_of_the_window() -> None:

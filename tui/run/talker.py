@@ -76,6 +76,7 @@ class Talker(TalkKeeper):
         other = beside.title if beside and "other" in voices else ""
         told = conversation.asked(talk, request, text, voices, engine.name, partner.title, other)
         self.state = replace(self.state, conversation=replace(told, name=talk.name or saved_talks.new_name()))
+        self._keep()  # the engine may take long to answer, or end before it does
 
     def go_on(self, around: Around) -> None:
         """Let the last answers be gone on with from where they ended."""
