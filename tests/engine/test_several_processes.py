@@ -135,7 +135,7 @@ def test_a_process_that_dies_too_often_ends_the_run_and_is_named(lab: Lab, runs:
     """The run is extended with two processes, and may begin anew once: the second time it says which died, and of what."""
     values, _ = with_processes(session_now(runs.shared), 2)
     with lab.entered():
-        resume_run(runs.shared, values | {"training.max_steps": 2 * STEPS})
+        resume_run(runs.shared, values | {"training.max_steps": 1_000_000})
     resumed = len(whole.resumed)
     for times in (1, 2):
         wait_for(runs.shared, lambda state, event, times=times: len(state.resumed) == resumed + times, 60)  # type: ignore[misc]
