@@ -47,6 +47,13 @@ def test_of_a_run_that_goes_on_only_what_still_holds_is_told() -> None:
     assert state.compared == () and [it.step for it in state.changes] == [4]
 
 
+def test_what_was_thrown_away_is_told_from_what_was_stopped_before_it_had_a_result() -> None:
+    stopped, thrown_away = (fold_all([ev.Finished(outcome=it)]) for it in ("stopped", "discarded"))  # type: ignore[arg-type]
+    assert (stopped.status, stopped.discarded) == ("stopped", False)
+    assert (thrown_away.status, thrown_away.discarded) == ("stopped", True)
+    assert not fold(thrown_away, ev.Resumed(step=0, path="")).discarded
+
+
 # a series
 
 

@@ -107,3 +107,10 @@ def test_a_run_that_got_no_better_says_that_it_ended_early() -> None:
     assert headline(RunFolder(Path("a")), state, 0.0) == "a finished early, as nothing got better any more; c talks to it"
     whole = fold_all([PLAN, step(PLAN.steps), events.Finished(outcome="completed", result="x")])
     assert headline(RunFolder(Path("a")), whole, 0.0) == "a finished; c talks to it"
+
+
+def test_a_run_without_a_result_goes_on_from_its_checkpoint_unless_it_was_thrown_away() -> None:
+    saved = events.Checkpointed(time=1010.0, step=9, path="checkpoint-9", bytes=7)
+    told = {it: fold_all([step(9), saved, events.Finished(outcome=it)]) for it in ("stopped", "discarded")}  # type: ignore[arg-type]
+    assert headline(RunFolder(Path("a")), told["stopped"], 0.0) == "a stopped; r goes on from its last checkpoint"
+    assert "nothing was kept" in headline(RunFolder(Path("a")), told["discarded"], 0.0)

@@ -107,7 +107,7 @@ class Evaluated(Happened):
     step: Update
     loss: float
     perplexity: float | None
-    """e to the loss; None where the loss is not how surprised the model is: dft, smoothed labels, a loss of one's own."""
+    """e to the loss; null where the loss is not how surprised the model is: dft, smoothed labels, a loss of one's own."""
     best: bool
     """Whether this is the lowest so far."""
 

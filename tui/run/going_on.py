@@ -30,17 +30,16 @@ def why_not(folder: RunFolder, steps: int | None = None) -> str:
     if codes := _unagreed(folder):
         return f"it would run {codes}, which nobody has agreed to on this machine; copy its session and start that"
     try:
-        state, discarded = RunState(), False
+        state = RunState()
         for event in read_events(folder, thin=True):
             state = fold(state, event)
-            discarded = isinstance(event, events.Finished) and event.outcome == "discarded"
     except OSError as error:
         return f"its events cannot be read: {error.strerror or error}"
     if is_held(folder.lock) and not state.ended:
         return "it is running"
     if not state.phases:
         return "it has never begun"
-    if discarded:
+    if state.discarded:
         return "what it learned was thrown away"
     done = state.last_step.step if state.last_step else 0
     if state.status != "finished":

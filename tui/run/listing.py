@@ -23,7 +23,7 @@ from tui.run.watcher import seen, unreadable
 from tui.session import file
 from tui.session.schema import Session
 
-VERSION = 3
+VERSION = 4
 """Of what is kept between two looks; another version is read anew."""
 
 
@@ -55,6 +55,8 @@ class RunRow:
     created: float = 0.0
     """Seconds since 1970."""
     result: str = ""
+    discarded: bool = False
+    """Whether what it learned was thrown away, so that it cannot go on."""
     alive: bool = False
     loaded: bool = False
     """Whether its model is kept in memory to talk to."""
@@ -181,6 +183,7 @@ def _row(folder: RunFolder, gist: Gist, state: RunState) -> RunRow:
         notes=labels.notes,
         created=_time_of(folder.session) / 1e9,
         result=state.result,
+        discarded=state.discarded,
         alive=state.engine_alive,
         loaded=state.chat_ready,
         checkpoints=len(state.checkpoints),

@@ -111,6 +111,8 @@ class RunState:
     result: str = ""
     early: bool = False
     """Whether it ended before its last update because nothing got better any more."""
+    discarded: bool = False
+    """Whether what it learned was thrown away, so that it cannot go on."""
     engine_alive: bool = False
     chat_ready: bool = False
     """Whether the model is still in memory to talk to."""
@@ -165,13 +167,7 @@ def fold(state: RunState, event: ev.Event) -> RunState:
     """The state after one more event. Pure: the same events always give the same state."""
     if isinstance(event, ev.EngineSeen):
         return _engine_seen(state, event)
-    behind_s = state.last_event - (event.time + state.clock_back_s)
-    if behind_s > DISORDER_S:
-        state = replace(state, clock_back_s=state.clock_back_s + behind_s)
-    if state.clock_back_s:
-        event = replace(event, time=event.time + state.clock_back_s)
-    before = state
-    state = replace(state, last_event=max(event.time, state.last_event), started=state.started or event.time)
+    before, (state, event) = state, _in_time(state, event)
     match event:
         case ev.PhaseChanged():
             return _phase_changed(state, event)
@@ -210,19 +206,33 @@ def fold(state: RunState, event: ev.Event) -> RunState:
             status: Status = "crashed" if event.code == "killed" else "failed"
             return replace(state, status=status, failure=event, chat_ready=False, ended_at=event.time)
         case ev.Finished():
-            status = _STATUS[event.outcome]
-            return replace(
-                state,
-                status=status,
-                result=event.result,
-                early=event.outcome == "early-stopped",
-                chat_ready=event.loaded,
-                phase="ready",
-                phase_fraction=None,
-                ended_at=event.time,
-            )
+            return _finished(state, event)
         case _:
             return state
+
+
+def _in_time(state: RunState, event: ev.Event) -> tuple[RunState, ev.Event]:
+    """Both with the times that they would have if the clock had not been set back, the state with that of the event."""
+    behind_s = state.last_event - (event.time + state.clock_back_s)
+    if behind_s > DISORDER_S:
+        state = replace(state, clock_back_s=state.clock_back_s + behind_s)
+    if state.clock_back_s:
+        event = replace(event, time=event.time + state.clock_back_s)
+    return replace(state, last_event=max(event.time, state.last_event), started=state.started or event.time), event
+
+
+def _finished(state: RunState, event: ev.Finished) -> RunState:
+    return replace(
+        state,
+        status=_STATUS[event.outcome],
+        result=event.result,
+        early=event.outcome == "early-stopped",
+        discarded=event.outcome == "discarded",
+        chat_ready=event.loaded,
+        phase="ready",
+        phase_fraction=None,
+        ended_at=event.time,
+    )
 
 
 def _phase_changed(state: RunState, event: ev.PhaseChanged) -> RunState:
@@ -245,6 +255,7 @@ def _resumed(state: RunState, event: ev.Resumed, idle_s: float) -> RunState:
         failure=None,
         result="",
         early=False,
+        discarded=False,
         ended_at=0.0,
         idle_s=state.idle_s + max(0.0, idle_s),
         ranks=(),

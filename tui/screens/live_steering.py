@@ -61,8 +61,7 @@ class SteeringScreen(PlaceScreen):
             return False
         if action in ONCE_ENDED:
             finished, loaded = self.run_state.status == "finished", self.run_state.chat_ready
-            discarded = self.run_state.status == "stopped" and not self.run_state.result
-            kept = bool(self.run_state.checkpoints) and not discarded
+            kept = bool(self.run_state.checkpoints) and not self.run_state.discarded
             return there and ended and {"resume": kept and not finished, "extend": finished, "release": loaded}[action]
         return True
 

@@ -57,6 +57,8 @@ def headline(
         return f"{folder.name} is paused after update {step}; the GPU is free, and r goes on"
     if state.ended:
         kept = "c talks to it" if state.result else f"nothing was kept\n{COPY}"
+        if state.checkpoints and not (state.result or state.discarded):
+            kept = "r goes on from its last checkpoint"
         loaded = ", f frees its memory" if state.chat_ready else ""
         early = " early, as nothing got better any more" if state.early else ""
         return f"{folder.name} {state.status}{early}; {kept}{loaded}"

@@ -99,7 +99,7 @@ class RunsScreen(RunsList):
             return
         if row.place or not row.ended:
             self.say(f"{row.name} {'waits in the queue already' if row.place else f'is {row.status}'}")
-        elif row.status == "stopped" and not row.result:
+        elif row.discarded:
             self.say(f"{row.name} cannot go on: what it learned was thrown away; n copies its session")
         elif not row.checkpoints:
             self.say(f"{row.name} has no checkpoint to go on from; n copies its session")
